@@ -1,0 +1,205 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * The plugin interface: what a feature module sees of the core module.
+ *
+ * The core owns the pipeline, the store, the keyring, the event log and the verdict; a feature module
+ * registers stages (judgements about a request) and actions (locations that answer by themselves), and
+ * reaches the core through the table below.  No symbol is shared between the .so files: the table is
+ * found in cycle->modules[] by name, and checked by magic and ABI number, so load order does not matter.
+ *
+ * Everything here runs on a worker's event loop.
+ */
+
+#ifndef NGX_COMMERCE_H
+#define NGX_COMMERCE_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "../../src/commerce_ledger.h"
+#include "../../src/commerce_lineage.h"
+#include "../../src/commerce_token.h"
+#include "../../src/commerce_code.h"
+
+#define NGX_COMMERCE_VERSION  "0.1.0"
+#define NGX_COMMERCE_MAGIC    0x4e434f4d
+#define NGX_COMMERCE_ABI      1             /* changes whenever this header or a struct below it does */
+
+typedef struct ngx_commerce_case_s  ngx_commerce_case_t;
+
+typedef enum {
+    NGX_COMMERCE_OFF,
+    NGX_COMMERCE_OBSERVE,       /* everything is evaluated, nothing illegal is refused, only logged */
+    NGX_COMMERCE_ENFORCE
+} ngx_commerce_mode_e;
+
+/* where a fact of the request (or of the backend's answer) stands */
+typedef enum {
+    NGX_COMMERCE_SOURCE_VALUE = 1,      /* text with $variables */
+    NGX_COMMERCE_SOURCE_BODY = 2,       /* json:/pointer into the request body */
+    NGX_COMMERCE_SOURCE_RESPONSE = 4    /* response:/pointer into the upstream's JSON */
+} ngx_commerce_source_type_e;
+
+typedef struct {
+    ngx_uint_t                 type;    /* 0 = not configured */
+    ngx_http_complex_value_t  *value;
+    commerce_str_t             pointer;
+    ngx_str_t                  argument;    /* of "$arg_name": to notice a parameter sent twice */
+} ngx_commerce_source_t;
+
+/* a coupon that the request names */
+typedef struct {
+    commerce_str_t          text;       /* as the request wrote it */
+    commerce_code_t         code;
+    commerce_use_request_t  use;        /* records, set when reason is OK */
+    uint8_t                *admits;     /* per line */
+    commerce_reason_t       reason;     /* OK, or why it cannot be used */
+} ngx_commerce_coupon_t;
+
+/* what the core knows about one request.  Stages read and complete it; memory is the request's pool. */
+struct ngx_commerce_case_s {
+    ngx_http_request_t       *request;          /* the main request */
+    commerce_arena_t          arena;
+    ngx_commerce_mode_e       mode;
+    commerce_str_t            shop;
+    commerce_time_t           now;
+    int64_t                   now_us;
+    commerce_reader_t         reader;           /* reader.view is NULL when the store cannot be read */
+    commerce_txn_t           *txn;              /* what this evaluation will write */
+
+    commerce_str_t            user;             /* empty = nobody */
+    commerce_str_t            pseudonym;        /* of user */
+    commerce_person_t         buyer_person;     /* the same human as a seller; number 0 = none */
+    uint64_t                  parent_version;   /* of the recruiter's record, in a join */
+    commerce_json_t          *body;             /* parsed request body; NULL if not read */
+
+    commerce_order_t         *order;            /* NULL: not an order request, or one not kept track of */
+    uint64_t                  order_version;
+    commerce_arrival_t        arrival;
+    ngx_commerce_coupon_t     coupons[COMMERCE_COUPONS_MAX];
+    ngx_uint_t                ncoupons;
+    unsigned                  redeem_on_paid:1;
+    int64_t                   deadline;         /* seconds a reservation lasts */
+    commerce_deadline_policy_t  unpaid, in_doubt;
+
+    commerce_winner_t         winner;           /* of the first line, or of the page view */
+    commerce_reason_t         attribution;      /* ATTR_OK, ATTR_DIRECT, SELF_PURCHASE */
+    commerce_credit_t         credits[COMMERCE_CREDITS_MAX];    /* credits[0]: the first line's, if any */
+    ngx_uint_t                ncredits;
+    commerce_reason_t         noted;            /* the first soft reason on the way: a bad token, a hold, ... */
+    ngx_str_t                 platform, appid, scene;   /* of a recognised mini program */
+
+    commerce_reason_t         reason;           /* the verdict's */
+    ngx_str_t                 detail;           /* for the log: which coupon, which member */
+
+    commerce_str_t            answer;           /* an action's JSON */
+    ngx_uint_t                status;           /* ... and its HTTP status */
+
+    unsigned                  verified:1;       /* user is */
+    unsigned                  touched:1;        /* touches were collected */
+    unsigned                  denied:1;         /* refused: the request ends here */
+    unsigned                  would_deny:1;     /* observe mode: it would have been */
+    unsigned                  degraded:1;       /* decided without the store */
+    unsigned                  preview:1;        /* evaluated for a variable: nothing is written */
+};
+
+/* stages run in this order */
+typedef enum {
+    NGX_COMMERCE_STAGE_CLIENT,      /* which app and build; may it bind? */
+    NGX_COMMERCE_STAGE_CODES,       /* coupons parsed and verified; pure */
+    NGX_COMMERCE_STAGE_COUPONS,     /* coupon rules; reads */
+    NGX_COMMERCE_STAGE_TOUCHES,     /* touches bound, winners found; reads */
+    NGX_COMMERCE_STAGE_LINEAGE,     /* second tiers; reads */
+    NGX_COMMERCE_STAGES
+} ngx_commerce_stage_e;
+
+/*
+ * A stage judges the case: OK, or a reason of class deny, with which the core refuses the request in enforce
+ * mode.  It may be run again for the same request (conflict, internal redirect): it starts from the facts.
+ */
+typedef commerce_reason_t (*ngx_commerce_stage_pt)(ngx_commerce_case_t *c);
+
+/*
+ * An action answers a location by itself: it reads through c->reader, appends to c->txn and sets c->status
+ * and c->answer.  It may be run again on a conflict.  A reason of class deny becomes the refusal.
+ */
+typedef commerce_reason_t (*ngx_commerce_action_pt)(ngx_commerce_case_t *c, void *conf);
+
+typedef struct {
+    ngx_uint_t  abi;
+
+    /* configuration: the ones with ngx_conf_t log their own errors */
+    ngx_int_t  (*stage)(ngx_conf_t *cf, ngx_commerce_stage_e stage, ngx_commerce_stage_pt handler);
+    ngx_int_t  (*action)(ngx_conf_t *cf, ngx_commerce_action_pt handler, void *conf);
+    void       (*note)(ngx_conf_t *cf);     /* the directive in cf->args joins the configuration's hash */
+    char      *(*source)(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t allowed, ngx_commerce_source_t *source);
+    char      *(*needs_order)(ngx_conf_t *cf);  /* remembers: this location must have commerce_order */
+
+    /* requests */
+    /* the source's value; empty when absent.  OK, TOKEN_DUPLICATE_PARAM, BODY_* */
+    commerce_reason_t  (*read)(ngx_commerce_case_t *c, ngx_commerce_source_t *source, commerce_str_t *value);
+    commerce_keyring_t *(*keyring)(ngx_commerce_case_t *c);
+    commerce_str_t     (*pseudonym)(ngx_commerce_case_t *c);   /* of the user; computed once */
+    void               (*note_reason)(ngx_commerce_case_t *c, commerce_reason_t reason);
+
+    /* events: start, add members, then into the transaction (money) or the buffer (the rest) */
+    ngx_int_t  (*event_start)(ngx_commerce_case_t *c, commerce_write_t *w, const char *type);
+    void       (*event_money)(ngx_commerce_case_t *c, commerce_write_t *w);
+    void       (*event_plain)(ngx_commerce_case_t *c, commerce_write_t *w);
+
+    /* for the status module: the whole JSON object in the pool */
+    ngx_int_t  (*status)(ngx_http_request_t *r, ngx_str_t *json);
+} ngx_commerce_api_t;
+
+/* the core module's context starts as any HTTP module's */
+typedef struct {
+    ngx_http_module_t          http;
+    ngx_uint_t                 magic;
+    const ngx_commerce_api_t  *api;
+} ngx_commerce_module_ctx_t;
+
+
+/*
+ * The core's table; NULL after an error that names what to do.  To be called in a feature's
+ * preconfiguration, so that the message points into the http block.
+ */
+static ngx_inline const ngx_commerce_api_t *
+ngx_commerce_core(ngx_conf_t *cf, const char *feature)
+{
+    ngx_uint_t                  i;
+    ngx_commerce_module_ctx_t  *ctx;
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+
+        if (ngx_strcmp(cf->cycle->modules[i]->name, "ngx_commerce_module") != 0) {
+            continue;
+        }
+
+        ctx = cf->cycle->modules[i]->ctx;
+
+        if (ctx->magic != NGX_COMMERCE_MAGIC || ctx->api->abi != NGX_COMMERCE_ABI) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "module \"%s\" and the loaded ngx_commerce_module are of different "
+                               "builds, install both from one version", feature);
+            return NULL;
+        }
+
+        return ctx->api;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "module \"%s\" requires ngx_commerce_module, "
+                       "add \"load_module modules/ngx_commerce_module.so;\"", feature);
+    return NULL;
+}
+
+
+static ngx_inline commerce_str_t
+ngx_commerce_str(ngx_str_t s)
+{
+    return (commerce_str_t) { (const char *) s.data, s.len };
+}
+
+#endif

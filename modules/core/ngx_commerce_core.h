@@ -1,0 +1,259 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * Inside the core module: how its files meet.
+ *
+ *   ngx_commerce_module.c     directives, configuration, process start and end
+ *   ngx_commerce_pipeline.c   a request's way: body, evaluation, transaction, verdict
+ *   ngx_commerce_order.c      order requests; confirm and cancel calls
+ *   ngx_commerce_outcome.c    what the upstream answered; filters
+ *   ngx_commerce_headers.c    verdict headers in, client copies out
+ *   ngx_commerce_source.c     facts of the request
+ *   ngx_commerce_executor.c   transactions on the thread pool: group commit, deadline
+ *   ngx_commerce_journal.c    events: buffer, writer election, drain of the outbox
+ *   ngx_commerce_sweep.c      orders that are due
+ *   ngx_commerce_answer.c     problem+json and action answers
+ *   ngx_commerce_variable.c   $commerce_*
+ *   ngx_commerce_metrics.c    counters in shared memory, status JSON
+ */
+
+#ifndef NGX_COMMERCE_CORE_H
+#define NGX_COMMERCE_CORE_H
+
+#include "ngx_commerce.h"
+#include "../../src/store/commerce_log.h"
+
+#define NGX_COMMERCE_ATTEMPTS  4            /* evaluations of one request before a conflict is a 503 */
+#define NGX_COMMERCE_ANSWER_MAX  65536      /* bytes of an upstream's JSON that are read */
+
+typedef struct ngx_commerce_job_s  ngx_commerce_job_t;
+
+typedef struct {
+    ngx_array_t              *stages[NGX_COMMERCE_STAGES];  /* of ngx_commerce_stage_pt */
+    ngx_array_t               shops;        /* of ngx_str_t */
+    ngx_str_t                 store;        /* directory */
+    ngx_msec_t                deadline;
+    ngx_msec_t                sweep;
+    ngx_uint_t                batch, queue;
+    size_t                    map_size;
+    ngx_str_t                 threads;
+    ngx_str_t                 keys;
+    commerce_keyring_t       *ring;
+    ngx_open_file_t          *log;
+    ngx_msec_t                flush;
+    size_t                    buffer;
+    ngx_str_t                 node;
+    ngx_str_t                 clock;
+    uint64_t                  config;       /* hash of the commerce directives */
+    u_char                    config_text[16];
+    ngx_shm_zone_t           *zone;
+    u_char                   *first_file;   /* where the first commerce_shop stands, for errors found later */
+    ngx_uint_t                first_line;
+    ngx_uint_t                next_upstream_warned;
+} ngx_commerce_main_conf_t;
+
+typedef struct {
+    ngx_str_t                 shop;
+    unsigned                  strip:1;      /* verdict headers of the client are taken out */
+} ngx_commerce_srv_conf_t;
+
+typedef struct {                            /* commerce_order, commerce_order_line, commerce_order_success */
+    ngx_commerce_source_t     key;
+    commerce_str_t            lines;        /* pointer into the body; data NULL = none */
+    ngx_commerce_source_t     amount;
+    commerce_str_t            id, payable, freight;     /* pointers into the answer */
+    commerce_unit_t           unit;
+    time_t                    in_flight;
+    size_t                    body;
+    commerce_str_t            line_id, line_quantity, line_price, line_amount;
+    ngx_uint_t                success_status;
+    commerce_str_t            success_pointer, success_word;
+    unsigned                  reads_body:1;
+    unsigned                  success_set:1;
+    unsigned                  line_set:1;
+    unsigned                  order_set:1;
+} ngx_commerce_order_conf_t;
+
+typedef struct {
+    ngx_uint_t                mode;         /* ngx_commerce_mode_e */
+    ngx_commerce_source_t     user;
+    ngx_uint_t                user_verified;
+    ngx_flag_t                guard;
+    ngx_commerce_order_conf_t  *order;      /* NULL = not an order location; never inherited */
+    ngx_commerce_action_pt    action;       /* never inherited */
+    void                     *action_conf;
+    unsigned                  action_body:1;    /* the action reads the body */
+    unsigned                  uses_body:1;  /* some source of this location reads the body */
+    unsigned                  needs_order:1;
+    u_char                   *order_file;
+    ngx_uint_t                order_line;
+    u_char                   *needs_order_file;
+    ngx_uint_t                needs_order_line;
+    ngx_str_t                 needs_order_directive;
+} ngx_commerce_loc_conf_t;
+
+typedef enum {
+    NGX_COMMERCE_PHASE_START,
+    NGX_COMMERCE_PHASE_BODY,        /* reading the request body */
+    NGX_COMMERCE_PHASE_COMMIT,      /* the transaction is with the executor */
+    NGX_COMMERCE_PHASE_DECIDED
+} ngx_commerce_phase_e;
+
+typedef enum {
+    NGX_COMMERCE_OUTCOME_NONE,      /* nothing of this request is in flight */
+    NGX_COMMERCE_OUTCOME_OPEN,      /* an order is with the upstream */
+    NGX_COMMERCE_OUTCOME_KNOWN      /* its step was handed on */
+} ngx_commerce_outcome_e;
+
+/* the core's own part of a case */
+typedef struct {
+    ngx_commerce_case_t       c;            /* first: stages get a pointer to it */
+    ngx_commerce_phase_e      phase;
+    ngx_commerce_outcome_e    outcome;
+    ngx_commerce_job_t       *job;          /* while phase is COMMIT */
+    ngx_commerce_loc_conf_t  *conf;         /* of the location that is being (or was) decided */
+    ngx_commerce_main_conf_t *main;
+    ngx_uint_t                attempts;
+    ngx_uint_t                upstream_base;    /* upstream_states before the order's own */
+    ngx_int_t                 rc;           /* of the decision: NGX_DECLINED or a status */
+    commerce_str_t            body_text;
+    u_char                   *collected;    /* start of the upstream's answer */
+    size_t                    collected_len, collected_size;
+    unsigned                  collecting:1;
+    unsigned                  collected_all:1;
+    unsigned                  responded:1;  /* the upstream's own header came by */
+    unsigned                  visited:1;    /* the visit event was written */
+    unsigned                  body_read:1;
+    unsigned                  resuming:1;   /* it has waited: the phase handler will be entered again */
+    unsigned                  previewed:1;
+    unsigned                  keyless:1;    /* the order's key is ours: the request named none */
+    commerce_reason_t         objected;     /* observe mode: the last would_deny that was logged */
+    commerce_reason_t         unreadable;   /* observe mode: why the body was not read */
+    commerce_str_t            order_key;    /* as the request named it */
+    commerce_reason_t         over_limit;   /* observe mode: a limit that would have refused the coupons */
+    ngx_uint_t                upstream_status;
+    ngx_str_t                 verdict;      /* JWS */
+} ngx_commerce_ctx_t;
+
+/* one transaction on its way: owned by the executor, outlives the request */
+struct ngx_commerce_job_s {
+    ngx_queue_t               queue;
+    ngx_pool_t               *pool;         /* of the transaction; goes back to the executor's list */
+    commerce_arena_t          arena;
+    commerce_txn_t            txn;
+    ngx_msec_t                queued;
+    unsigned                  running:1;
+    unsigned                  answered:1;   /* the deadline spoke first */
+    unsigned                  patient:1;    /* has no deadline: outcomes and sweeps */
+    void                     *data;         /* NULL: whoever waited is gone */
+    /* called once, on the event loop.  The result is txn.result, or UNKNOWN while `answered` is set */
+    void                    (*done)(ngx_commerce_job_t *job);
+    /* when the deadline spoke or the waiter left (answered): called with the late result; may be NULL */
+    void                    (*late)(ngx_commerce_job_t *job);
+    commerce_str_t            shop, user, key;  /* an order that must be let go if nobody forwards it */
+};
+
+/* a step that an order has to make without any request waiting for it */
+typedef struct {
+    commerce_str_t            shop, user, key;
+    commerce_step_t           step;
+    commerce_answer_t         answer;
+    ngx_uint_t                attempts;
+} ngx_commerce_step_t;
+
+typedef struct {                            /* shared memory; all may be lost */
+    ngx_atomic_t              requests;
+    ngx_atomic_t              reasons[COMMERCE_REASON_COUNT];
+    ngx_atomic_t              log_written, log_bytes, log_dropped, log_errors;
+    ngx_atomic_t              log_elected_pid;
+    ngx_atomic_t              shed, batches, jobs;
+    ngx_atomic_t              store_failed; /* 0 ok, 1 unavailable, 2 replaced */
+} ngx_commerce_metrics_t;
+
+/* per worker; set by init_process, NULL elsewhere */
+typedef struct {
+    ngx_cycle_t              *cycle;
+    ngx_commerce_main_conf_t *conf;
+    commerce_store_t         *store;        /* NULL: could not be opened */
+    commerce_event_source_t   events;
+    ngx_commerce_metrics_t   *metrics;
+    uint64_t                  epoch;
+    time_t                    complained;   /* last crit about the store, for the rate limit */
+    ngx_uint_t                complaints;
+} ngx_commerce_worker_t;
+
+extern ngx_module_t            ngx_commerce_module;
+extern ngx_commerce_worker_t  *ngx_commerce_worker;
+
+/* ngx_commerce_module.c */
+int64_t ngx_commerce_now_us(void);
+void ngx_commerce_complain(const char *what);       /* crit about the store, once a minute with a count */
+
+void ngx_commerce_note(ngx_conf_t *cf);
+ngx_int_t ngx_commerce_action(ngx_conf_t *cf, ngx_commerce_action_pt handler, void *conf);
+
+/* ngx_commerce_pipeline.c */
+ngx_int_t ngx_commerce_precontent_handler(ngx_http_request_t *r);
+ngx_commerce_ctx_t *ngx_commerce_get_ctx(ngx_http_request_t *r);
+ngx_commerce_ctx_t *ngx_commerce_ctx_create(ngx_http_request_t *r);
+ngx_int_t ngx_commerce_preview(ngx_http_request_t *r, ngx_commerce_ctx_t **ctx);
+commerce_reason_t ngx_commerce_run_stages(ngx_commerce_case_t *c, ngx_uint_t first, ngx_uint_t last);
+void ngx_commerce_note_reason(ngx_commerce_case_t *c, commerce_reason_t reason);
+void ngx_commerce_event_deny(ngx_commerce_ctx_t *ctx);
+void ngx_commerce_object(ngx_commerce_ctx_t *ctx, commerce_reason_t reason);
+
+/* ngx_commerce_order.c */
+char *ngx_commerce_order_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_commerce_order_line_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_commerce_order_success_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_commerce_order_notice_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+commerce_reason_t ngx_commerce_order_evaluate(ngx_commerce_ctx_t *ctx);
+ngx_int_t ngx_commerce_order_step(ngx_commerce_step_t *step);
+
+/* ngx_commerce_outcome.c */
+void ngx_commerce_outcome_open(ngx_commerce_ctx_t *ctx);
+void ngx_commerce_outcome_finish(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
+void ngx_commerce_outcome_init(void);
+
+/* ngx_commerce_headers.c */
+ngx_int_t ngx_commerce_headers_strip_handler(ngx_http_request_t *r);
+ngx_int_t ngx_commerce_headers_push(ngx_commerce_ctx_t *ctx);
+ngx_int_t ngx_commerce_verdict_sign(ngx_commerce_ctx_t *ctx);
+
+/* ngx_commerce_source.c */
+char *ngx_commerce_source_compile(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t allowed,
+    ngx_commerce_source_t *source);
+commerce_reason_t ngx_commerce_source_read(ngx_commerce_case_t *c, ngx_commerce_source_t *source,
+    commerce_str_t *value);
+commerce_reason_t ngx_commerce_body_check(ngx_http_request_t *r, size_t limit);
+commerce_reason_t ngx_commerce_body_parse(ngx_commerce_ctx_t *ctx, size_t limit);
+
+/* ngx_commerce_executor.c */
+ngx_int_t ngx_commerce_executor_init(ngx_cycle_t *cycle);
+ngx_commerce_job_t *ngx_commerce_job_create(void);
+void ngx_commerce_job_free(ngx_commerce_job_t *job);
+ngx_int_t ngx_commerce_job_submit(ngx_commerce_job_t *job);     /* NGX_DECLINED: shed, nothing was queued */
+ngx_uint_t ngx_commerce_executor_in_flight(void);
+
+/* ngx_commerce_journal.c */
+ngx_int_t ngx_commerce_journal_init(ngx_cycle_t *cycle);
+void ngx_commerce_journal_exit(void);
+void ngx_commerce_journal_event(commerce_str_t body);
+ngx_uint_t ngx_commerce_journal_elected(void);
+
+/* ngx_commerce_sweep.c */
+void ngx_commerce_sweep_init(void);
+
+/* ngx_commerce_answer.c */
+ngx_int_t ngx_commerce_answer_denied(ngx_http_request_t *r, commerce_reason_t reason);
+ngx_int_t ngx_commerce_answer_handler(ngx_http_request_t *r);
+
+/* ngx_commerce_variable.c */
+ngx_int_t ngx_commerce_variables_add(ngx_conf_t *cf);
+
+/* ngx_commerce_metrics.c */
+ngx_int_t ngx_commerce_metrics_zone(ngx_conf_t *cf, ngx_commerce_main_conf_t *mcf);
+void ngx_commerce_count(commerce_reason_t reason);
+ngx_int_t ngx_commerce_status(ngx_http_request_t *r, ngx_str_t *json);
+
+#endif

@@ -1,0 +1,399 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * What became of the order: read from the upstream's status and a copy of its JSON, never from what the
+ * client got to see.  The filters copy and hold nothing.
+ *
+ *   refused   no byte was sent on any try; 3xx or 4xx (not 408, 409, 425, 429); JSON that was read whole and
+ *             fails json=
+ *   accepted  the status of commerce_order_success, and its JSON condition if there is one
+ *   unknown   everything else: 5xx, time-out, early close, client gone, encoded or oversize JSON
+ */
+
+#include "ngx_commerce_core.h"
+
+
+static ngx_int_t ngx_commerce_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_commerce_body_filter(ngx_http_request_t *r, ngx_chain_t *in);
+static void ngx_commerce_outcome_collect(ngx_commerce_ctx_t *ctx, ngx_buf_t *b);
+static void ngx_commerce_outcome_step(ngx_commerce_ctx_t *ctx, commerce_step_t step,
+    commerce_answer_t *answer);
+static commerce_step_t ngx_commerce_outcome_answered(ngx_commerce_ctx_t *ctx, commerce_answer_t *answer);
+static commerce_step_t ngx_commerce_outcome_status(ngx_uint_t status);
+static commerce_step_t ngx_commerce_outcome_unanswered(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
+static void ngx_commerce_outcome_facts(ngx_commerce_ctx_t *ctx, commerce_json_t *root,
+    commerce_answer_t *answer);
+static commerce_fen_t ngx_commerce_outcome_amount(ngx_commerce_ctx_t *ctx, commerce_json_t *root,
+    commerce_str_t pointer);
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+
+
+void
+ngx_commerce_outcome_init(void)
+{
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_commerce_header_filter;
+
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_commerce_body_filter;
+}
+
+
+/* from here on the order is with the upstream */
+
+void
+ngx_commerce_outcome_open(ngx_commerce_ctx_t *ctx)
+{
+    ngx_http_request_t        *r;
+    ngx_http_upstream_conf_t  *u;
+
+    r = ctx->c.request;
+
+    ctx->outcome = NGX_COMMERCE_OUTCOME_OPEN;
+    ctx->upstream_base = r->upstream_states ? r->upstream_states->nelts : 0;
+
+    u = r->upstream ? r->upstream->conf : NULL;
+
+    if (u && (u->next_upstream & NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT) && !ctx->main->next_upstream_warned) {
+        ctx->main->next_upstream_warned = 1;
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "commerce: proxy_next_upstream allows non_idempotent in an order location: "
+                      "an order may reach two backends");
+    }
+}
+
+
+static ngx_int_t
+ngx_commerce_header_filter(ngx_http_request_t *r)
+{
+    ngx_commerce_ctx_t         *ctx;
+    ngx_commerce_order_conf_t  *oc;
+
+    if (r != r->main) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    ctx = ngx_commerce_get_ctx(r);
+
+    if (ctx == NULL
+        || ctx->outcome != NGX_COMMERCE_OUTCOME_OPEN
+        || ctx->responded
+        || ctx->conf != ngx_http_get_module_loc_conf(r, ngx_commerce_module)
+        || r->upstream == NULL
+        || r->upstream->headers_in.status_n == 0)
+    {
+        return ngx_http_next_header_filter(r);
+    }
+
+    ctx->responded = 1;
+    ctx->upstream_status = r->upstream->headers_in.status_n;
+
+    oc = ctx->conf->order;
+
+    if ((oc->success_pointer.len || oc->id.len || oc->payable.len)
+        && !r->header_only
+        && (r->headers_out.content_encoding == NULL || r->headers_out.content_encoding->value.len == 0)
+        && r->headers_out.content_length_n <= NGX_COMMERCE_ANSWER_MAX)
+    {
+        ctx->collecting = 1;
+        r->filter_need_in_memory = 1;
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+static ngx_int_t
+ngx_commerce_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_uint_t           last;
+    ngx_chain_t         *cl;
+    ngx_commerce_ctx_t  *ctx;
+
+    if (r != r->main || in == NULL) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    ctx = ngx_commerce_get_ctx(r);
+
+    if (ctx == NULL || ctx->outcome != NGX_COMMERCE_OUTCOME_OPEN || !ctx->responded) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    last = 0;
+
+    for (cl = in; cl; cl = cl->next) {
+
+        if (ctx->collecting) {
+            ngx_commerce_outcome_collect(ctx, cl->buf);
+        }
+
+        last |= cl->buf->last_buf;
+    }
+
+    if (last) {
+        ctx->collected_all = ctx->collecting;
+        ngx_commerce_outcome_finish(r, ctx);
+    }
+
+    return ngx_http_next_body_filter(r, in);
+}
+
+
+static void
+ngx_commerce_outcome_collect(ngx_commerce_ctx_t *ctx, ngx_buf_t *b)
+{
+    size_t               size;
+    ngx_http_request_t  *r;
+
+    size = b->last - b->pos;
+
+    if (!ngx_buf_in_memory(b) || size == 0) {
+        ctx->collecting = ngx_buf_special(b) || size == 0;
+        return;
+    }
+
+    if (size > NGX_COMMERCE_ANSWER_MAX - ctx->collected_len) {
+        ctx->collecting = 0;
+        return;
+    }
+
+    r = ctx->c.request;
+
+    if (ctx->collected == NULL) {
+        ctx->collected_size = r->headers_out.content_length_n > 0
+                              ? (size_t) r->headers_out.content_length_n : 4096;
+        ctx->collected_size = ngx_max(ctx->collected_size, size);
+        ctx->collected = ngx_pnalloc(r->pool, ctx->collected_size);
+
+    } else if (ctx->collected_size - ctx->collected_len < size) {
+        u_char  *p;
+
+        ctx->collected_size = NGX_COMMERCE_ANSWER_MAX;
+        p = ngx_pnalloc(r->pool, ctx->collected_size);
+
+        if (p) {
+            ngx_memcpy(p, ctx->collected, ctx->collected_len);
+        }
+
+        ctx->collected = p;
+    }
+
+    if (ctx->collected == NULL) {
+        ctx->collecting = 0;
+        return;
+    }
+
+    ngx_memcpy(ctx->collected + ctx->collected_len, b->pos, size);
+    ctx->collected_len += size;
+}
+
+
+/* at the end of the answer, or of the request: whichever comes first */
+
+void
+ngx_commerce_outcome_finish(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
+{
+    commerce_step_t    step;
+    commerce_answer_t  answer;
+
+    if (ctx->outcome != NGX_COMMERCE_OUTCOME_OPEN) {
+        return;
+    }
+
+    ctx->outcome = NGX_COMMERCE_OUTCOME_KNOWN;
+
+    ngx_memzero(&answer, sizeof(commerce_answer_t));
+    answer.payable = -1;
+
+    step = ctx->responded ? ngx_commerce_outcome_answered(ctx, &answer)
+                          : ngx_commerce_outcome_unanswered(r, ctx);
+
+    ngx_commerce_outcome_step(ctx, step, &answer);
+}
+
+
+static void
+ngx_commerce_outcome_step(ngx_commerce_ctx_t *ctx, commerce_step_t step, commerce_answer_t *answer)
+{
+    ngx_commerce_step_t  s;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->c.request->connection->log, 0,
+                   "commerce: outcome \"%s\"", commerce_step_name(step));
+
+    ngx_memzero(&s, sizeof(ngx_commerce_step_t));
+
+    s.shop = ctx->c.shop;
+    s.user = ctx->c.order->user;
+    s.key = ctx->c.order->key;
+    s.step = step;
+    s.answer = *answer;
+
+    if (ngx_commerce_order_step(&s) != NGX_OK) {
+        ngx_commerce_complain("an order's outcome was not written, the sweep will look at it");
+    }
+}
+
+
+static commerce_step_t
+ngx_commerce_outcome_answered(ngx_commerce_ctx_t *ctx, commerce_answer_t *answer)
+{
+    commerce_json_t            *root, *node;
+    commerce_reason_t           reason;
+    ngx_commerce_order_conf_t  *oc;
+
+    oc = ctx->conf->order;
+
+    if (ctx->upstream_status != oc->success_status) {
+        return ngx_commerce_outcome_status(ctx->upstream_status);
+    }
+
+    root = NULL;
+
+    if (ctx->collected_all
+        && commerce_json_parse(&ctx->c.arena,
+                               (commerce_str_t) { (char *) ctx->collected, ctx->collected_len }, &root)
+           != COMMERCE_R(OK))
+    {
+        root = NULL;
+    }
+
+    if (oc->success_pointer.len) {
+
+        if (root == NULL) {
+            return COMMERCE_STEP_UNKNOWN;
+        }
+
+        reason = commerce_json_find(root, oc->success_pointer, &node);
+
+        if (reason != COMMERCE_R(OK)) {
+            return COMMERCE_STEP_UNKNOWN;
+        }
+
+        if (!commerce_json_is(node, oc->success_word)) {
+            return COMMERCE_STEP_REFUSED;
+        }
+    }
+
+    if (root) {
+        ngx_commerce_outcome_facts(ctx, root, answer);
+    }
+
+    return COMMERCE_STEP_ACCEPTED;
+}
+
+
+static commerce_step_t
+ngx_commerce_outcome_status(ngx_uint_t status)
+{
+    if (status < 300 || status >= 500 || status == 408 || status == 409 || status == 425
+        || status == 429)
+    {
+        return COMMERCE_STEP_UNKNOWN;
+    }
+
+    return COMMERCE_STEP_REFUSED;
+}
+
+
+/* the request ended without an answer of the order's own upstream reaching the filters */
+
+static commerce_step_t
+ngx_commerce_outcome_unanswered(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
+{
+    ngx_uint_t                  i, tries, status, sent;
+    ngx_http_upstream_state_t  *state;
+
+    if (r->upstream && r->upstream->state) {
+        r->upstream->state->bytes_sent = r->upstream->peer.connection
+                                         ? r->upstream->peer.connection->sent
+                                         : r->upstream->state->bytes_sent;
+    }
+
+    tries = 0;
+    sent = 0;
+    status = 0;
+
+    if (r->upstream_states) {
+        state = r->upstream_states->elts;
+
+        for (i = ctx->upstream_base; i < r->upstream_states->nelts; i++) {
+
+            if (state[i].peer == NULL) {
+                if (tries) {
+                    break;          /* what follows is a redirect's */
+                }
+
+                continue;
+            }
+
+            tries++;
+            sent |= state[i].bytes_sent > 0;
+            status = state[i].status;
+        }
+    }
+
+    if (tries == 0 || !sent) {
+        return COMMERCE_STEP_REFUSED;
+    }
+
+    /* an answer that error_page replaced: its status is known, its JSON is not */
+
+    return status >= 300 ? ngx_commerce_outcome_status(status) : COMMERCE_STEP_UNKNOWN;
+}
+
+
+static void
+ngx_commerce_outcome_facts(ngx_commerce_ctx_t *ctx, commerce_json_t *root, commerce_answer_t *answer)
+{
+    commerce_fen_t              freight;
+    commerce_json_t            *node;
+    ngx_commerce_order_conf_t  *oc;
+
+    oc = ctx->conf->order;
+
+    if (oc->id.len
+        && commerce_json_find(root, oc->id, &node) == COMMERCE_R(OK) && node
+        && (commerce_json_text(node, &answer->id) != COMMERCE_R(OK) || !commerce_id_valid(answer->id)))
+    {
+        ngx_log_error(NGX_LOG_ERR, ctx->c.request->connection->log, 0,
+                      "commerce: the upstream's order id is not usable");
+        answer->id = commerce_string("");
+    }
+
+    answer->payable = ngx_commerce_outcome_amount(ctx, root, oc->payable);
+
+    if (answer->payable >= 0 && oc->freight.len) {
+        freight = ngx_commerce_outcome_amount(ctx, root, oc->freight);
+
+        if (freight > 0) {
+            answer->payable = freight <= answer->payable ? answer->payable - freight : 0;
+        }
+    }
+}
+
+
+static commerce_fen_t
+ngx_commerce_outcome_amount(ngx_commerce_ctx_t *ctx, commerce_json_t *root, commerce_str_t pointer)
+{
+    bool              rounded;
+    commerce_fen_t    fen;
+    commerce_str_t    text;
+    commerce_json_t  *node;
+
+    rounded = false;
+
+    if (pointer.len == 0
+        || commerce_json_find(root, pointer, &node) != COMMERCE_R(OK)
+        || node == NULL
+        || commerce_json_text(node, &text) != COMMERCE_R(OK)
+        || commerce_amount_parse(text, ctx->conf->order->unit, &fen, &rounded) != COMMERCE_OK)
+    {
+        return -1;
+    }
+
+    return fen;
+}

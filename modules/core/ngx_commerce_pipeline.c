@@ -1,0 +1,932 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * A request's way: read the body where a location asked for it, evaluate, commit, hand the verdict on.
+ *
+ *   START -> BODY -> (evaluate) -> COMMIT -> DECIDED
+ *
+ * PRECONTENT phase of the main request, after limit_* and auth_*.  The phase handler may be entered again at
+ * any point (resumed after a wait, redirected): what was decided stays decided.
+ */
+
+#include "ngx_commerce_core.h"
+
+
+static ngx_int_t ngx_commerce_subrequest(ngx_http_request_t *r, ngx_commerce_loc_conf_t *lcf);
+static ngx_uint_t ngx_commerce_redirected(ngx_commerce_ctx_t *ctx, ngx_commerce_loc_conf_t *lcf);
+static ngx_int_t ngx_commerce_start(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
+static ngx_uint_t ngx_commerce_counts(ngx_http_request_t *r);
+static ngx_int_t ngx_commerce_read_body(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx, size_t limit);
+static void ngx_commerce_body_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_commerce_evaluate(ngx_commerce_ctx_t *ctx);
+static commerce_reason_t ngx_commerce_judge(ngx_commerce_ctx_t *ctx);
+static commerce_reason_t ngx_commerce_who(ngx_commerce_ctx_t *ctx);
+static ngx_int_t ngx_commerce_commit(ngx_commerce_ctx_t *ctx);
+static void ngx_commerce_committed(ngx_commerce_job_t *job);
+static void ngx_commerce_committed_late(ngx_commerce_job_t *job);
+static ngx_int_t ngx_commerce_result(ngx_commerce_ctx_t *ctx, commerce_txn_result_t result,
+    commerce_reason_t failed);
+static ngx_int_t ngx_commerce_without_store(ngx_commerce_ctx_t *ctx, commerce_reason_t reason);
+static ngx_int_t ngx_commerce_refuse(ngx_commerce_ctx_t *ctx, commerce_reason_t reason);
+static ngx_int_t ngx_commerce_decide(ngx_commerce_ctx_t *ctx);
+static void ngx_commerce_wait(ngx_http_request_t *r);
+static void ngx_commerce_resume(ngx_http_request_t *r);
+static void ngx_commerce_cleanup(void *data);
+static ngx_int_t ngx_commerce_guarded(ngx_http_request_t *r);
+static ngx_uint_t ngx_commerce_method_overridden(ngx_http_request_t *r);
+
+
+ngx_int_t
+ngx_commerce_precontent_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_commerce_ctx_t       *ctx;
+    ngx_commerce_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_commerce_module);
+
+    if (r != r->main) {
+        return ngx_commerce_subrequest(r, lcf);
+    }
+
+    ctx = ngx_commerce_get_ctx(r);
+
+    if (ctx && (ctx->phase == NGX_COMMERCE_PHASE_COMMIT || ctx->phase == NGX_COMMERCE_PHASE_BODY)) {
+        return NGX_DONE;
+    }
+
+    if (ctx && ctx->phase == NGX_COMMERCE_PHASE_DECIDED && !ngx_commerce_redirected(ctx, lcf)) {
+
+        if (ctx->c.denied && ctx->rc != NGX_DECLINED) {
+            rc = ctx->rc;
+            ctx->rc = NGX_DECLINED;     /* an error_page of ours goes on */
+            return rc == NGX_DONE ? ngx_commerce_answer_denied(r, ctx->c.reason) : rc;
+        }
+
+        return NGX_DECLINED;
+    }
+
+    if (lcf->mode == NGX_COMMERCE_OFF && lcf->action == NULL && lcf->guard != 1) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_commerce_worker == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx == NULL) {
+        ctx = ngx_commerce_ctx_create(r);
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    rc = ngx_commerce_start(r, ctx);
+
+    return rc == NGX_AGAIN ? NGX_DONE : rc;
+}
+
+
+/*
+ * mirror (background) and auth_request (waited for, header only) copies of a request are harmless and count
+ * nothing; any other sub-request would take an order past its own location's rules
+ */
+
+static ngx_int_t
+ngx_commerce_subrequest(ngx_http_request_t *r, ngx_commerce_loc_conf_t *lcf)
+{
+    if ((lcf->order == NULL && lcf->action == NULL)
+        || lcf->mode != NGX_COMMERCE_ENFORCE
+        || r->background
+        || (r->waited && r->header_only))
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "commerce: a sub-request into an order location is refused: \"%V\"", &r->uri);
+
+    return NGX_HTTP_FORBIDDEN;
+}
+
+
+/* a redirect into a location whose settings ask for more than what was done */
+
+static ngx_uint_t
+ngx_commerce_redirected(ngx_commerce_ctx_t *ctx, ngx_commerce_loc_conf_t *lcf)
+{
+    if (ctx->conf == lcf || ctx->c.denied || ctx->outcome != NGX_COMMERCE_OUTCOME_NONE) {
+        return 0;
+    }
+
+    return (lcf->order != NULL && ctx->c.order == NULL)
+           || (lcf->action != NULL && ctx->c.answer.len == 0)
+           || (lcf->mode != NGX_COMMERCE_OFF && !ctx->c.touched);
+}
+
+
+static ngx_int_t
+ngx_commerce_start(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
+{
+    size_t                    limit;
+    commerce_reason_t         reason;
+    ngx_commerce_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_commerce_module);
+
+    ctx->conf = lcf;
+    ctx->c.mode = lcf->mode;
+    ctx->c.reason = COMMERCE_R(OK);
+
+    if (lcf->action) {
+        ctx->c.mode = NGX_COMMERCE_ENFORCE;     /* there is no backend to observe */
+    }
+
+    if (ngx_commerce_guarded(r) != NGX_OK) {
+
+        if (ctx->c.mode != NGX_COMMERCE_OBSERVE) {
+            return ngx_commerce_refuse(ctx, COMMERCE_R(GUARD_REFUSED));
+        }
+
+        ngx_commerce_object(ctx, COMMERCE_R(GUARD_REFUSED));
+    }
+
+    if (ctx->c.mode == NGX_COMMERCE_OFF) {
+        ctx->phase = NGX_COMMERCE_PHASE_DECIDED;
+        ctx->rc = NGX_DECLINED;
+        return NGX_DECLINED;
+    }
+
+    if (!ctx->body_read
+        && ((lcf->order && lcf->order->reads_body && ngx_commerce_counts(r)) || lcf->action_body))
+    {
+        limit = lcf->order ? lcf->order->body : 65536;
+        reason = ngx_commerce_body_check(r, limit);
+
+        if (reason == COMMERCE_R(OK)) {
+            return ngx_commerce_read_body(r, ctx, limit);
+        }
+
+        if (ctx->c.mode != NGX_COMMERCE_OBSERVE) {
+            return ngx_commerce_refuse(ctx, reason);
+        }
+
+        ctx->unreadable = reason;
+    }
+
+    return ngx_commerce_evaluate(ctx);
+}
+
+
+/* an order location's pages are not orders: safe methods are page views */
+
+static ngx_uint_t
+ngx_commerce_counts(ngx_http_request_t *r)
+{
+    return !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS));
+}
+
+
+static ngx_int_t
+ngx_commerce_read_body(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx, size_t limit)
+{
+    ngx_int_t  rc;
+
+    ctx->phase = NGX_COMMERCE_PHASE_BODY;
+
+    rc = ngx_http_read_client_request_body(r, ngx_commerce_body_handler);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    ngx_http_finalize_request(r, NGX_DONE);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_commerce_body_handler(ngx_http_request_t *r)
+{
+    ngx_commerce_ctx_t  *ctx;
+
+    ctx = ngx_commerce_get_ctx(r);
+
+    ctx->body_read = 1;
+    ctx->phase = NGX_COMMERCE_PHASE_START;
+
+    r->preserve_body = 1;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+}
+
+
+/* NGX_DECLINED, NGX_AGAIN (waits for the store), or a status */
+
+static ngx_int_t
+ngx_commerce_evaluate(ngx_commerce_ctx_t *ctx)
+{
+    ngx_int_t             rc;
+    commerce_reason_t     reason;
+    ngx_commerce_job_t   *job;
+    ngx_commerce_case_t  *c;
+
+    c = &ctx->c;
+
+    job = ngx_commerce_job_create();
+    if (job == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->job = job;
+    c->txn = &job->txn;
+    c->now_us = ngx_commerce_now_us();
+    c->now = c->now_us / 1000000;
+    c->reader.arena = &c->arena;
+    c->reader.view = NULL;
+    c->degraded = 0;
+
+    if (ngx_commerce_worker->store == NULL
+        || commerce_view_begin(ngx_commerce_worker->store, &c->reader.view) != COMMERCE_OK)
+    {
+        c->reader.view = NULL;
+        c->degraded = 1;
+    }
+
+    reason = ngx_commerce_judge(ctx);
+
+    if (c->reader.view) {
+        commerce_view_end(c->reader.view);
+        c->reader.view = NULL;
+    }
+
+    if (reason == COMMERCE_R(OK) && job->txn.failed) {
+        ngx_log_error(NGX_LOG_ERR, c->request->connection->log, 0,
+                      "commerce: the transaction could not be built");
+        reason = COMMERCE_R(INTERNAL);
+    }
+
+    if (reason == COMMERCE_R(OK) && job->txn.count) {
+        return ngx_commerce_commit(ctx);
+    }
+
+    ctx->job = NULL;
+    ngx_commerce_job_free(job);
+
+    if (reason == COMMERCE_R(STORE_UNAVAILABLE)) {
+        rc = ngx_commerce_without_store(ctx, reason);
+
+    } else if (reason != COMMERCE_R(OK)) {
+        rc = ngx_commerce_refuse(ctx, reason);
+
+    } else {
+        rc = ngx_commerce_decide(ctx);
+    }
+
+    return rc;
+}
+
+
+/* OK, or why not; in observe mode the order code has already turned refusals into notes */
+
+static commerce_reason_t
+ngx_commerce_judge(ngx_commerce_ctx_t *ctx)
+{
+    commerce_reason_t     reason;
+    ngx_commerce_case_t  *c;
+
+    c = &ctx->c;
+
+    c->reason = COMMERCE_R(OK);
+    c->noted = COMMERCE_R(OK);
+
+    reason = ngx_commerce_who(ctx);
+    if (reason != COMMERCE_R(OK)) {
+        return reason;
+    }
+
+    if (ctx->conf->action) {
+        reason = COMMERCE_R(OK);
+
+        if (ctx->conf->action_body && c->body == NULL) {
+            reason = ngx_commerce_body_parse(ctx, 65536);
+        }
+
+        if (reason == COMMERCE_R(OK)) {
+            reason = ctx->conf->action(c, ctx->conf->action_conf);
+        }
+
+        return commerce_reason(reason)->class == COMMERCE_CLASS_DENY ? reason : COMMERCE_R(OK);
+    }
+
+    if (ctx->conf->order == NULL || !ngx_commerce_counts(c->request)) {
+        return ngx_commerce_run_stages(c, 0, NGX_COMMERCE_STAGES - 1);
+    }
+
+    reason = ctx->unreadable != COMMERCE_R(OK) ? ctx->unreadable : ngx_commerce_order_evaluate(ctx);
+
+    if (reason == COMMERCE_R(OK) || reason == COMMERCE_R(STORE_UNAVAILABLE)
+        || c->mode != NGX_COMMERCE_OBSERVE)
+    {
+        return reason;
+    }
+
+    /* observed: the order goes on unknown to us, what else is legal is written */
+
+    ngx_commerce_object(ctx, reason);
+
+    c->order = NULL;
+    c->ncoupons = 0;
+    commerce_txn_init(c->txn, c->txn->arena);
+
+    return ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_TOUCHES, NGX_COMMERCE_STAGES - 1);
+}
+
+
+/* observe mode: what would have been refused */
+
+void
+ngx_commerce_object(ngx_commerce_ctx_t *ctx, commerce_reason_t reason)
+{
+    ngx_commerce_count(reason);
+
+    ctx->c.would_deny = 1;
+    ctx->c.reason = reason;
+
+    if (ctx->objected != reason) {          /* not again when evaluated again */
+        ctx->objected = reason;
+        ngx_commerce_event_deny(ctx);
+    }
+}
+
+
+static commerce_reason_t
+ngx_commerce_who(ngx_commerce_ctx_t *ctx)
+{
+    commerce_str_t            user;
+    commerce_reason_t         reason;
+    ngx_commerce_case_t      *c;
+    ngx_commerce_srv_conf_t  *scf;
+
+    c = &ctx->c;
+    scf = ngx_http_get_module_srv_conf(c->request, ngx_commerce_module);
+
+    c->shop = ngx_commerce_str(scf->shop);
+    c->reader.shop = c->shop;
+    c->user = commerce_string("");
+    c->verified = 0;
+
+    if (ctx->conf->user.type == 0) {
+        return COMMERCE_R(OK);
+    }
+
+    reason = ngx_commerce_source_read(c, &ctx->conf->user, &user);
+    if (reason == COMMERCE_R(INTERNAL)) {
+        return reason;
+    }
+
+    if (reason == COMMERCE_R(OK) && user.len && commerce_id_valid(user)) {
+        c->user = user;
+        c->verified = ctx->conf->user_verified;
+    }
+
+    return COMMERCE_R(OK);
+}
+
+
+commerce_reason_t
+ngx_commerce_run_stages(ngx_commerce_case_t *c, ngx_uint_t first, ngx_uint_t last)
+{
+    ngx_uint_t                 i, k;
+    ngx_array_t               *stages;
+    commerce_reason_t          reason;
+    ngx_commerce_stage_pt     *handler;
+    ngx_commerce_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(c->request, ngx_commerce_module);
+
+    for (i = first; i <= last; i++) {
+        stages = mcf->stages[i];
+
+        if (stages == NULL) {
+            continue;
+        }
+
+        handler = stages->elts;
+
+        for (k = 0; k < stages->nelts; k++) {
+            reason = handler[k](c);
+
+            if (reason != COMMERCE_R(OK)) {
+                return reason;
+            }
+        }
+    }
+
+    return COMMERCE_R(OK);
+}
+
+
+static ngx_int_t
+ngx_commerce_commit(ngx_commerce_ctx_t *ctx)
+{
+    ngx_commerce_job_t   *job;
+    ngx_commerce_case_t  *c;
+
+    c = &ctx->c;
+    job = ctx->job;
+
+    job->data = ctx;
+    job->done = ngx_commerce_committed;
+    job->late = ngx_commerce_committed_late;
+
+    if (c->order && c->arrival == COMMERCE_ARRIVAL_NEW) {
+        job->shop = commerce_copy(&job->arena, c->shop);
+        job->user = commerce_copy(&job->arena, c->order->user);
+        job->key = commerce_copy(&job->arena, c->order->key);
+    }
+
+    if (ngx_commerce_job_submit(job) != NGX_OK) {
+        ctx->job = NULL;
+        ngx_commerce_job_free(job);
+
+        return ngx_commerce_without_store(ctx, COMMERCE_R(STORE_UNAVAILABLE));
+    }
+
+    ctx->phase = NGX_COMMERCE_PHASE_COMMIT;
+    ngx_commerce_wait(c->request);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_commerce_committed(ngx_commerce_job_t *job)
+{
+    ngx_int_t               rc;
+    commerce_reason_t       failed;
+    ngx_commerce_ctx_t     *ctx;
+    commerce_txn_result_t   result;
+
+    ctx = job->data;
+
+    /* once answered by the deadline the transaction is still the thread's: not to be looked at */
+
+    result = job->answered ? COMMERCE_TXN_UNKNOWN : job->txn.result;
+    failed = result == COMMERCE_TXN_LIMIT ? (commerce_reason_t) job->txn.failed_tag : COMMERCE_R(OK);
+
+    job->data = NULL;
+    ctx->job = NULL;
+    ctx->phase = NGX_COMMERCE_PHASE_START;
+
+    ctx->resuming = 1;
+    rc = ngx_commerce_result(ctx, result, failed);
+    ctx->resuming = 0;
+
+    if (rc == NGX_AGAIN) {
+        return;
+    }
+
+    if (rc != NGX_DECLINED && ctx->phase != NGX_COMMERCE_PHASE_DECIDED) {
+        ctx->phase = NGX_COMMERCE_PHASE_DECIDED;
+        ctx->c.denied = 1;
+        ctx->rc = rc;
+    }
+
+    ngx_commerce_resume(ctx->c.request);
+}
+
+
+/* nobody forwarded this order: what it reserved is let go */
+
+static void
+ngx_commerce_committed_late(ngx_commerce_job_t *job)
+{
+    ngx_commerce_step_t  step;
+
+    if (job->txn.result != COMMERCE_TXN_APPLIED || job->key.len == 0) {
+        return;
+    }
+
+    ngx_memzero(&step, sizeof(ngx_commerce_step_t));
+    step.shop = job->shop;
+    step.user = job->user;
+    step.key = job->key;
+    step.step = COMMERCE_STEP_REFUSED;
+
+    (void) ngx_commerce_order_step(&step);
+}
+
+
+static ngx_int_t
+ngx_commerce_result(ngx_commerce_ctx_t *ctx, commerce_txn_result_t result, commerce_reason_t failed)
+{
+    ngx_commerce_case_t  *c;
+
+    c = &ctx->c;
+
+    switch (result) {
+
+    case COMMERCE_TXN_APPLIED:
+        return ngx_commerce_decide(ctx);
+
+    case COMMERCE_TXN_CONFLICT:
+
+        if (++ctx->attempts < NGX_COMMERCE_ATTEMPTS) {
+            return ngx_commerce_evaluate(ctx);
+        }
+
+        ngx_log_error(NGX_LOG_WARN, c->request->connection->log, 0,
+                      "commerce: a transaction met conflicts %ui times", ctx->attempts);
+
+        return ngx_commerce_without_store(ctx, COMMERCE_R(STORE_UNAVAILABLE));
+
+    case COMMERCE_TXN_LIMIT:
+
+        if (c->mode == NGX_COMMERCE_ENFORCE || ++ctx->attempts >= NGX_COMMERCE_ATTEMPTS) {
+            return ngx_commerce_refuse(ctx, failed);
+        }
+
+        /* observed: noted, and evaluated again without the coupons */
+
+        ctx->over_limit = failed;
+
+        return ngx_commerce_evaluate(ctx);
+
+    case COMMERCE_TXN_UNKNOWN:
+        return ngx_commerce_without_store(ctx, COMMERCE_R(STORE_UNKNOWN));
+
+    default:
+        return ngx_commerce_without_store(ctx, COMMERCE_R(STORE_UNAVAILABLE));
+    }
+}
+
+
+/* pages and plain orders go on from what the request itself proves; coupons and actions do not */
+
+static ngx_int_t
+ngx_commerce_without_store(ngx_commerce_ctx_t *ctx, commerce_reason_t reason)
+{
+    ngx_commerce_case_t  *c;
+
+    c = &ctx->c;
+
+    c->degraded = 1;
+    c->order = NULL;
+    ngx_commerce_count(reason);
+
+    if (c->mode == NGX_COMMERCE_ENFORCE && (c->ncoupons || ctx->conf->action)) {
+        return ngx_commerce_refuse(ctx, reason);
+    }
+
+    ngx_log_error(NGX_LOG_WARN, c->request->connection->log, 0,
+                  "commerce: decided without the store: %s", commerce_reason(reason)->name.data);
+
+    c->reason = reason;
+
+    return ngx_commerce_decide(ctx);
+}
+
+
+static ngx_int_t
+ngx_commerce_refuse(ngx_commerce_ctx_t *ctx, commerce_reason_t reason)
+{
+    ngx_commerce_case_t  *c;
+
+    c = &ctx->c;
+
+    if (c->mode == NGX_COMMERCE_OBSERVE) {
+        c->order = NULL;
+        ngx_commerce_object(ctx, reason);
+        return ngx_commerce_decide(ctx);
+    }
+
+    ngx_commerce_count(reason);
+
+    c->reason = reason;
+    c->denied = 1;
+    c->order = NULL;
+    ngx_commerce_event_deny(ctx);
+
+    ngx_log_error(NGX_LOG_INFO, c->request->connection->log, 0,
+                  "commerce: refused: %s", commerce_reason(reason)->name.data);
+
+    ctx->phase = NGX_COMMERCE_PHASE_DECIDED;
+    ctx->rc = NGX_DONE;
+
+    if (ctx->resuming) {
+        return NGX_DONE;            /* the phase handler is entered once more and answers */
+    }
+
+    ctx->rc = NGX_DECLINED;
+
+    return ngx_commerce_answer_denied(c->request, reason);
+}
+
+
+static ngx_int_t
+ngx_commerce_decide(ngx_commerce_ctx_t *ctx)
+{
+    ngx_commerce_case_t  *c;
+
+    c = &ctx->c;
+
+    if (c->reason == COMMERCE_R(OK)) {
+        c->reason = c->noted != COMMERCE_R(OK) ? c->noted : c->attribution;
+    }
+
+    ngx_commerce_count(c->reason);
+
+    ctx->phase = NGX_COMMERCE_PHASE_DECIDED;
+    ctx->rc = NGX_DECLINED;
+
+    if (ctx->conf->action) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_commerce_headers_push(ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (c->order) {
+        ngx_commerce_outcome_open(ctx);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_commerce_wait(ngx_http_request_t *r)
+{
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+}
+
+
+static void
+ngx_commerce_resume(ngx_http_request_t *r)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* the request is over: whatever is still on its way goes on alone */
+
+static void
+ngx_commerce_cleanup(void *data)
+{
+    ngx_commerce_ctx_t  *ctx = data;
+
+    if (ctx->job) {
+        ctx->job->data = NULL;
+        ctx->job->answered = 1;
+        ctx->job = NULL;
+    }
+}
+
+
+ngx_commerce_ctx_t *
+ngx_commerce_ctx_create(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+    ngx_commerce_ctx_t  *ctx;
+
+    r = r->main;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_commerce_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_commerce_ctx_t));
+
+    ctx->main = ngx_http_get_module_main_conf(r, ngx_commerce_module);
+    ctx->c.request = r;
+    ctx->c.arena.alloc = (void *(*)(void *, size_t)) ngx_palloc;
+    ctx->c.arena.owner = r->pool;
+    ctx->rc = NGX_DECLINED;
+
+    cln->handler = ngx_commerce_cleanup;
+
+    ngx_http_set_ctx(r, ctx, ngx_commerce_module);
+
+    return ctx;
+}
+
+
+/* r->ctx is wiped by internal redirects; the pool's cleanup list is not */
+
+ngx_commerce_ctx_t *
+ngx_commerce_get_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+    ngx_commerce_ctx_t  *ctx;
+
+    r = r->main;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_commerce_module);
+
+    if (ctx == NULL && (r->internal || r->filter_finalize || r->error_page)) {
+
+        for (cln = r->pool->cleanup; cln; cln = cln->next) {
+            if (cln->handler == ngx_commerce_cleanup) {
+                ctx = cln->data;
+                ngx_http_set_ctx(r, ctx, ngx_commerce_module);
+                break;
+            }
+        }
+    }
+
+    return ctx;
+}
+
+
+/* for variables: what is known, or who and touches evaluated without writing */
+
+ngx_int_t
+ngx_commerce_preview(ngx_http_request_t *r, ngx_commerce_ctx_t **pctx)
+{
+    ngx_commerce_job_t       *job;
+    ngx_commerce_ctx_t       *ctx;
+    ngx_commerce_case_t      *c;
+    ngx_commerce_srv_conf_t  *scf;
+
+    r = r->main;
+    ctx = ngx_commerce_get_ctx(r);
+
+    if (ctx && (ctx->phase != NGX_COMMERCE_PHASE_START || ctx->previewed || ctx->c.preview)) {
+        *pctx = ctx;
+        return NGX_OK;
+    }
+
+    scf = ngx_http_get_module_srv_conf(r, ngx_commerce_module);
+
+    if (scf->shop.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    if (ctx == NULL) {
+        ctx = ngx_commerce_ctx_create(r);
+        if (ctx == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    job = ngx_commerce_job_create();
+    if (job == NULL) {
+        return NGX_ERROR;
+    }
+
+    c = &ctx->c;
+    ctx->conf = ngx_http_get_module_loc_conf(r, ngx_commerce_module);
+    c->mode = ctx->conf->mode;
+    c->txn = &job->txn;
+    c->now_us = ngx_commerce_now_us();
+    c->now = c->now_us / 1000000;
+    c->reader.arena = &c->arena;
+    c->reader.view = NULL;
+    c->preview = 1;
+
+    if (ngx_commerce_worker->store
+        && commerce_view_begin(ngx_commerce_worker->store, &c->reader.view) != COMMERCE_OK)
+    {
+        c->reader.view = NULL;
+    }
+
+    if (ngx_commerce_who(ctx) == COMMERCE_R(OK)) {
+        (void) ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_CLIENT, NGX_COMMERCE_STAGE_CLIENT);
+        (void) ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_TOUCHES, NGX_COMMERCE_STAGE_LINEAGE);
+    }
+
+    if (c->reader.view) {
+        commerce_view_end(c->reader.view);
+        c->reader.view = NULL;
+    }
+
+    ngx_commerce_job_free(job);
+
+    c->preview = 0;
+    c->touched = 0;
+    ctx->previewed = (ctx->conf->mode != NGX_COMMERCE_OFF);
+    *pctx = ctx;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_commerce_note_reason(ngx_commerce_case_t *c, commerce_reason_t reason)
+{
+    if (c->preview || reason == COMMERCE_R(OK)) {
+        return;
+    }
+
+    if (c->noted == COMMERCE_R(OK)) {
+        c->noted = reason;
+    }
+}
+
+
+/* what the configured locations leave open */
+
+static ngx_int_t
+ngx_commerce_guarded(ngx_http_request_t *r)
+{
+    ngx_commerce_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_commerce_module);
+
+    if (lcf->guard != 1) {
+        return NGX_OK;
+    }
+
+    if (ngx_commerce_method_overridden(r)) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_commerce_counts(r)) {
+        return (lcf->order || lcf->action) ? NGX_OK : NGX_DECLINED;
+    }
+
+    /* a body where none belongs may still be read by a backend */
+
+    return (r->headers_in.content_length_n > 0 || r->headers_in.chunked) ? NGX_DECLINED : NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_commerce_method_overridden(ngx_http_request_t *r)
+{
+    ngx_str_t                value;
+    ngx_uint_t               i, k;
+    ngx_list_part_t         *part;
+    ngx_table_elt_t         *h;
+    static const ngx_str_t   names[] = {
+        ngx_string("X-HTTP-Method-Override"), ngx_string("X-HTTP-Method"), ngx_string("X-Method-Override"),
+        ngx_null_string
+    };
+
+    if (ngx_http_arg(r, (u_char *) "_method", 7, &value) == NGX_OK) {
+        return 1;
+    }
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            for (k = 0; names[k].len; k++) {
+                if (h[i].key.len == names[k].len
+                    && ngx_strncasecmp(h[i].key.data, names[k].data, names[k].len) == 0)
+                {
+                    return 1;
+                }
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+void
+ngx_commerce_event_deny(ngx_commerce_ctx_t *ctx)
+{
+    char                  buffer[2048];
+    commerce_write_t      w;
+    ngx_commerce_case_t  *c;
+
+    c = &ctx->c;
+
+    if (commerce_event_start(&w, buffer, sizeof(buffer), &ngx_commerce_worker->events, "deny", c->shop,
+                             c->now_us ? c->now_us : ngx_commerce_now_us())
+        != COMMERCE_OK)
+    {
+        return;
+    }
+
+    commerce_write_text(&w, "decision", c->denied ? commerce_string("deny")
+                                                  : commerce_string("would_deny"));
+    commerce_write_text(&w, "reason", commerce_reason(c->reason)->name);
+    commerce_write_optional(&w, "detail", ngx_commerce_str(c->detail));
+    commerce_write_text(&w, "method", ngx_commerce_str(c->request->method_name));
+    commerce_write_text(&w, "uri", (commerce_str_t) { (char *) c->request->uri.data,
+                                                      ngx_min(c->request->uri.len, 256) });
+    commerce_write_optional(&w, "buyer", c->pseudonym);
+    commerce_write_optional(&w, "order_key", ctx->order_key);
+
+    ngx_commerce_journal_event(commerce_event_finish(&w));
+}

@@ -1,0 +1,320 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * Facts of a request: text with variables, members of its JSON body.
+ */
+
+#include "ngx_commerce_core.h"
+
+
+static char *ngx_commerce_source_pointer(ngx_conf_t *cf, ngx_str_t *word, size_t prefix,
+    ngx_uint_t type, ngx_commerce_source_t *source);
+static ngx_uint_t ngx_commerce_argument_repeated(ngx_http_request_t *r, ngx_str_t *name);
+static commerce_reason_t ngx_commerce_body_text(ngx_http_request_t *r, size_t limit, commerce_str_t *text);
+
+
+char *
+ngx_commerce_source_compile(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t allowed,
+    ngx_commerce_source_t *source)
+{
+    ngx_commerce_loc_conf_t           *lcf;
+    ngx_http_compile_complex_value_t   ccv;
+
+    if (word->len >= 5 && ngx_strncmp(word->data, "json:", 5) == 0) {
+
+        if (!(allowed & NGX_COMMERCE_SOURCE_BODY)) {
+            goto refused;
+        }
+
+        lcf = ngx_http_conf_get_module_loc_conf(cf, ngx_commerce_module);
+        lcf->uses_body = 1;
+
+        return ngx_commerce_source_pointer(cf, word, 5, NGX_COMMERCE_SOURCE_BODY, source);
+    }
+
+    if (word->len >= 9 && ngx_strncmp(word->data, "response:", 9) == 0) {
+
+        if (!(allowed & NGX_COMMERCE_SOURCE_RESPONSE)) {
+            goto refused;
+        }
+
+        return ngx_commerce_source_pointer(cf, word, 9, NGX_COMMERCE_SOURCE_RESPONSE, source);
+    }
+
+    if (!(allowed & NGX_COMMERCE_SOURCE_VALUE)) {
+        goto refused;
+    }
+
+    source->value = ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (source->value == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+    ccv.cf = cf;
+    ccv.value = word;
+    ccv.complex_value = source->value;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (word->len > 5 && ngx_strncmp(word->data, "$arg_", 5) == 0) {
+        source->argument.data = word->data + 5;
+        source->argument.len = word->len - 5;
+    }
+
+    source->type = NGX_COMMERCE_SOURCE_VALUE;
+
+    return NGX_CONF_OK;
+
+refused:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid source \"%V\" in \"%V\", allowed here:%s%s%s", word,
+                       &((ngx_str_t *) cf->args->elts)[0],
+                       (allowed & NGX_COMMERCE_SOURCE_VALUE) ? " text with $variables" : "",
+                       (allowed & NGX_COMMERCE_SOURCE_BODY) ? " json:/pointer" : "",
+                       (allowed & NGX_COMMERCE_SOURCE_RESPONSE) ? " response:/pointer" : "");
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_commerce_source_pointer(ngx_conf_t *cf, ngx_str_t *word, size_t prefix, ngx_uint_t type,
+    ngx_commerce_source_t *source)
+{
+    source->type = type;
+    source->pointer.data = (char *) word->data + prefix;
+    source->pointer.len = word->len - prefix;
+
+    if (source->pointer.len == 0 || !commerce_json_pointer_valid(source->pointer)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid JSON pointer in \"%V\", it looks like /member/0/member", word);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+commerce_reason_t
+ngx_commerce_source_read(ngx_commerce_case_t *c, ngx_commerce_source_t *source, commerce_str_t *value)
+{
+    ngx_str_t           text;
+    commerce_json_t    *node;
+    commerce_reason_t   reason;
+
+    value->data = NULL;
+    value->len = 0;
+
+    if (source->type == NGX_COMMERCE_SOURCE_VALUE) {
+
+        if (source->argument.len && ngx_commerce_argument_repeated(c->request, &source->argument)) {
+            return COMMERCE_R(TOKEN_DUPLICATE_PARAM);
+        }
+
+        if (ngx_http_complex_value(c->request, source->value, &text) != NGX_OK) {
+            return COMMERCE_R(INTERNAL);
+        }
+
+        *value = ngx_commerce_str(text);
+        return COMMERCE_R(OK);
+    }
+
+    if (source->type != NGX_COMMERCE_SOURCE_BODY || c->body == NULL) {
+        return COMMERCE_R(OK);
+    }
+
+    reason = commerce_json_find(c->body, source->pointer, &node);
+
+    if (reason != COMMERCE_R(OK) || node == NULL) {
+        return reason;
+    }
+
+    return commerce_json_text(node, value);
+}
+
+
+/* as ngx_http_arg() finds the first one: names match without regard to case */
+
+static ngx_uint_t
+ngx_commerce_argument_repeated(ngx_http_request_t *r, ngx_str_t *name)
+{
+    u_char      *p, *last;
+    ngx_uint_t   found;
+
+    found = 0;
+    p = r->args.data;
+    last = p + r->args.len;
+
+    while (p < last) {
+
+        if ((size_t) (last - p) > name->len
+            && p[name->len] == '='
+            && ngx_strncasecmp(p, name->data, name->len) == 0
+            && ++found > 1)
+        {
+            return 1;
+        }
+
+        p = ngx_strlchr(p, last, '&');
+        if (p == NULL) {
+            break;
+        }
+
+        p++;
+    }
+
+    return 0;
+}
+
+
+/* may this body be read at all?  Judged by its header, before a byte of it is taken */
+
+commerce_reason_t
+ngx_commerce_body_check(ngx_http_request_t *r, size_t limit)
+{
+    size_t            n;
+    ngx_uint_t        i;
+    ngx_str_t        *type;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    if (r->headers_in.content_length_n > (off_t) limit) {
+        return COMMERCE_R(BODY_TOO_LARGE);
+    }
+
+    if (r->headers_in.content_length_n <= 0 && !r->headers_in.chunked) {
+        return COMMERCE_R(OK);
+    }
+
+    if (r->headers_in.content_type == NULL) {
+        return COMMERCE_R(BODY_TYPE);
+    }
+
+    type = &r->headers_in.content_type->value;
+    n = sizeof("application/json") - 1;
+
+    if (type->len < n || ngx_strncasecmp(type->data, (u_char *) "application/json", n) != 0) {
+        return COMMERCE_R(BODY_TYPE);
+    }
+
+    /* charset=utf-8 is the only parameter that says nothing new */
+
+    if (type->len > n) {
+        while (n < type->len && (type->data[n] == ' ' || type->data[n] == ';')) {
+            n++;
+        }
+
+        if (n != type->len
+            && (type->len - n != sizeof("charset=utf-8") - 1
+                || ngx_strncasecmp(type->data + n, (u_char *) "charset=utf-8", type->len - n) != 0))
+        {
+            return COMMERCE_R(BODY_TYPE);
+        }
+    }
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == sizeof("Content-Encoding") - 1
+            && ngx_strncasecmp(h[i].key.data, (u_char *) "Content-Encoding", h[i].key.len) == 0)
+        {
+            return COMMERCE_R(BODY_TYPE);
+        }
+    }
+
+    return COMMERCE_R(OK);
+}
+
+
+/* the body was read: its text is kept for the hash, its tree for the sources */
+
+commerce_reason_t
+ngx_commerce_body_parse(ngx_commerce_ctx_t *ctx, size_t limit)
+{
+    commerce_reason_t  reason;
+
+    reason = ngx_commerce_body_text(ctx->c.request, limit, &ctx->body_text);
+
+    if (reason != COMMERCE_R(OK) || ctx->body_text.len == 0) {
+        return reason;
+    }
+
+    return commerce_json_parse(&ctx->c.arena, ctx->body_text, &ctx->c.body);
+}
+
+
+static commerce_reason_t
+ngx_commerce_body_text(ngx_http_request_t *r, size_t limit, commerce_str_t *text)
+{
+    u_char       *p;
+    size_t        len, size;
+    ssize_t       n;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    text->data = NULL;
+    text->len = 0;
+
+    if (r->request_body == NULL || r->request_body->bufs == NULL) {
+        return COMMERCE_R(OK);
+    }
+
+    len = 0;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        len += ngx_buf_size(cl->buf);
+
+        if (len > limit) {
+            return COMMERCE_R(BODY_TOO_LARGE);
+        }
+    }
+
+    cl = r->request_body->bufs;
+
+    if (cl->next == NULL && !cl->buf->in_file) {
+        text->data = (char *) cl->buf->pos;
+        text->len = len;
+        return COMMERCE_R(OK);
+    }
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return COMMERCE_R(INTERNAL);
+    }
+
+    text->data = (char *) p;
+    text->len = len;
+
+    for ( /* void */ ; cl; cl = cl->next) {
+        b = cl->buf;
+        size = ngx_buf_size(b);
+
+        if (!b->in_file) {
+            p = ngx_cpymem(p, b->pos, size);
+            continue;
+        }
+
+        n = ngx_read_file(b->file, p, size, b->file_pos);
+        if (n != (ssize_t) size) {
+            return COMMERCE_R(INTERNAL);
+        }
+
+        p += n;
+    }
+
+    return COMMERCE_R(OK);
+}

@@ -1,0 +1,177 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * $commerce_*: usable everywhere, also before the pipeline has run (map, if, limit_req_zone): then who and
+ * touches are evaluated without writing anything.
+ */
+
+#include "ngx_commerce_core.h"
+
+
+typedef commerce_str_t (*ngx_commerce_variable_pt)(ngx_commerce_ctx_t *ctx);
+
+static ngx_int_t ngx_commerce_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data);
+static commerce_str_t ngx_commerce_variable_decision(ngx_commerce_ctx_t *ctx);
+static commerce_str_t ngx_commerce_variable_reason(ngx_commerce_ctx_t *ctx);
+static commerce_str_t ngx_commerce_variable_seller(ngx_commerce_ctx_t *ctx);
+static commerce_str_t ngx_commerce_variable_tier2(ngx_commerce_ctx_t *ctx);
+static commerce_str_t ngx_commerce_variable_group(ngx_commerce_ctx_t *ctx);
+static commerce_str_t ngx_commerce_variable_room(ngx_commerce_ctx_t *ctx);
+static commerce_str_t ngx_commerce_variable_order_key(ngx_commerce_ctx_t *ctx);
+static commerce_str_t ngx_commerce_variable_degraded(ngx_commerce_ctx_t *ctx);
+static commerce_str_t ngx_commerce_variable_platform(ngx_commerce_ctx_t *ctx);
+static commerce_str_t ngx_commerce_variable_appid(ngx_commerce_ctx_t *ctx);
+static commerce_str_t ngx_commerce_variable_verdict(ngx_commerce_ctx_t *ctx);
+
+
+static struct {
+    ngx_str_t                  name;
+    ngx_commerce_variable_pt   get;
+} ngx_commerce_variables[] = {
+    { ngx_string("commerce_decision"), ngx_commerce_variable_decision },
+    { ngx_string("commerce_reason"), ngx_commerce_variable_reason },
+    { ngx_string("commerce_seller"), ngx_commerce_variable_seller },
+    { ngx_string("commerce_tier2"), ngx_commerce_variable_tier2 },
+    { ngx_string("commerce_group"), ngx_commerce_variable_group },
+    { ngx_string("commerce_room"), ngx_commerce_variable_room },
+    { ngx_string("commerce_order_key"), ngx_commerce_variable_order_key },
+    { ngx_string("commerce_degraded"), ngx_commerce_variable_degraded },
+    { ngx_string("commerce_platform"), ngx_commerce_variable_platform },
+    { ngx_string("commerce_appid"), ngx_commerce_variable_appid },
+    { ngx_string("commerce_verdict"), ngx_commerce_variable_verdict },
+    { ngx_null_string, NULL }
+};
+
+
+ngx_int_t
+ngx_commerce_variables_add(ngx_conf_t *cf)
+{
+    ngx_uint_t            i;
+    ngx_http_variable_t  *var;
+
+    for (i = 0; ngx_commerce_variables[i].name.len; i++) {
+
+        var = ngx_http_add_variable(cf, &ngx_commerce_variables[i].name, NGX_HTTP_VAR_NOCACHEABLE);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = ngx_commerce_variable;
+        var->data = i;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_commerce_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    commerce_str_t       value;
+    ngx_commerce_ctx_t  *ctx;
+
+    if (ngx_commerce_worker == NULL || ngx_commerce_preview(r, &ctx) != NGX_OK) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    value = ngx_commerce_variables[data].get(ctx);
+
+    if (value.len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->data = (u_char *) value.data;
+    v->len = value.len;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static commerce_str_t
+ngx_commerce_variable_decision(ngx_commerce_ctx_t *ctx)
+{
+    if (ctx->phase != NGX_COMMERCE_PHASE_DECIDED) {
+        return commerce_string("");
+    }
+
+    return ctx->c.denied ? commerce_string("deny")
+           : ctx->c.would_deny ? commerce_string("would_deny")
+           : commerce_string("pass");
+}
+
+
+static commerce_str_t
+ngx_commerce_variable_reason(ngx_commerce_ctx_t *ctx)
+{
+    return ctx->phase == NGX_COMMERCE_PHASE_DECIDED ? commerce_reason(ctx->c.reason)->name
+                                                    : commerce_string("");
+}
+
+
+static commerce_str_t
+ngx_commerce_variable_seller(ngx_commerce_ctx_t *ctx)
+{
+    return ctx->c.ncredits ? ctx->c.credits[0].seller_id : commerce_string("");
+}
+
+
+static commerce_str_t
+ngx_commerce_variable_tier2(ngx_commerce_ctx_t *ctx)
+{
+    return ctx->c.ncredits ? ctx->c.credits[0].tier2_id : commerce_string("");
+}
+
+
+static commerce_str_t
+ngx_commerce_variable_group(ngx_commerce_ctx_t *ctx)
+{
+    return ctx->c.ncredits ? ctx->c.credits[0].group_id : commerce_string("");
+}
+
+
+static commerce_str_t
+ngx_commerce_variable_room(ngx_commerce_ctx_t *ctx)
+{
+    return ctx->c.ncredits ? ctx->c.credits[0].room_id : commerce_string("");
+}
+
+
+static commerce_str_t
+ngx_commerce_variable_order_key(ngx_commerce_ctx_t *ctx)
+{
+    return ctx->c.order ? ctx->c.order->key : commerce_string("");
+}
+
+
+static commerce_str_t
+ngx_commerce_variable_degraded(ngx_commerce_ctx_t *ctx)
+{
+    return ctx->c.degraded ? commerce_string("store") : commerce_string("");
+}
+
+
+static commerce_str_t
+ngx_commerce_variable_platform(ngx_commerce_ctx_t *ctx)
+{
+    return ngx_commerce_str(ctx->c.platform);
+}
+
+
+static commerce_str_t
+ngx_commerce_variable_appid(ngx_commerce_ctx_t *ctx)
+{
+    return ngx_commerce_str(ctx->c.appid);
+}
+
+
+static commerce_str_t
+ngx_commerce_variable_verdict(ngx_commerce_ctx_t *ctx)
+{
+    return ngx_commerce_str(ctx->verdict);
+}

@@ -1,0 +1,485 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * Coupons of an order request: which codes it names, whether they are genuine, whether they apply.  Spending
+ * them is the ledger's (src/commerce_ledger.h); refusing the order is the core's.
+ */
+
+#include "../core/ngx_commerce.h"
+
+
+typedef struct {
+    ngx_commerce_source_t        code;
+    ngx_uint_t                   max;
+    ngx_uint_t                   on_paid;
+    time_t                       deadline;
+    commerce_deadline_policy_t   unpaid, in_doubt;
+    unsigned                     redeem_set:1;
+} ngx_http_commerce_coupon_conf_t;
+
+
+static ngx_int_t ngx_http_commerce_coupon_preconfiguration(ngx_conf_t *cf);
+static void *ngx_http_commerce_coupon_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_commerce_coupon_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+static char *ngx_http_commerce_coupon_code(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_http_commerce_coupon_redeem(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_http_commerce_coupon_policy(ngx_conf_t *cf, ngx_str_t *word, size_t prefix,
+    commerce_deadline_policy_t *policy);
+static char *ngx_http_commerce_coupon_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed);
+
+static commerce_reason_t ngx_http_commerce_coupon_codes(ngx_commerce_case_t *c);
+static commerce_reason_t ngx_http_commerce_coupon_members(ngx_commerce_case_t *c,
+    ngx_http_commerce_coupon_conf_t *ccf);
+static commerce_reason_t ngx_http_commerce_coupon_text(ngx_commerce_case_t *c,
+    ngx_http_commerce_coupon_conf_t *ccf);
+static commerce_reason_t ngx_http_commerce_coupon_add(ngx_commerce_case_t *c,
+    ngx_http_commerce_coupon_conf_t *ccf, commerce_str_t text);
+static commerce_reason_t ngx_http_commerce_coupon_rules(ngx_commerce_case_t *c);
+static commerce_reason_t ngx_http_commerce_coupon_rule(ngx_commerce_case_t *c, ngx_commerce_coupon_t *coupon);
+
+
+static const ngx_commerce_api_t  *ngx_http_commerce_core;
+
+
+static ngx_command_t  ngx_http_commerce_coupon_commands[] = {
+
+    { ngx_string("commerce_coupon_code"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_commerce_coupon_code,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("commerce_coupon_redeem"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_commerce_coupon_redeem,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_commerce_coupon_module_ctx = {
+    ngx_http_commerce_coupon_preconfiguration,  /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    NULL,                                  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_commerce_coupon_create_loc_conf,   /* create location configuration */
+    ngx_http_commerce_coupon_merge_loc_conf     /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_commerce_coupon_module = {
+    NGX_MODULE_V1,
+    &ngx_http_commerce_coupon_module_ctx,  /* module context */
+    ngx_http_commerce_coupon_commands,     /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+/* which codes does the request name, and did we make them?  No look-up: a guess costs one MAC */
+
+static commerce_reason_t
+ngx_http_commerce_coupon_codes(ngx_commerce_case_t *c)
+{
+    commerce_reason_t                 reason;
+    ngx_http_commerce_coupon_conf_t  *ccf;
+
+    ccf = ngx_http_get_module_loc_conf(c->request, ngx_http_commerce_coupon_module);
+
+    c->ncoupons = 0;
+    c->redeem_on_paid = ccf->on_paid;
+    c->deadline = ccf->deadline;
+    c->unpaid = ccf->unpaid;
+    c->in_doubt = ccf->in_doubt;
+
+    if (ccf->code.type == 0 || c->order == NULL) {
+        return COMMERCE_R(OK);
+    }
+
+    reason = ccf->code.type == NGX_COMMERCE_SOURCE_BODY ? ngx_http_commerce_coupon_members(c, ccf)
+                                                        : ngx_http_commerce_coupon_text(c, ccf);
+
+    return reason;
+}
+
+
+/* a string, or an array of strings */
+
+static commerce_reason_t
+ngx_http_commerce_coupon_members(ngx_commerce_case_t *c, ngx_http_commerce_coupon_conf_t *ccf)
+{
+    commerce_str_t      text;
+    commerce_json_t    *node;
+    commerce_reason_t   reason;
+
+    if (c->body == NULL) {
+        return COMMERCE_R(OK);
+    }
+
+    reason = commerce_json_find(c->body, ccf->code.pointer, &node);
+
+    if (reason != COMMERCE_R(OK) || node == NULL) {
+        return reason;
+    }
+
+    if (!commerce_json_is_array(node)) {
+        reason = commerce_json_text(node, &text);
+        return reason == COMMERCE_R(OK) ? ngx_http_commerce_coupon_add(c, ccf, text) : reason;
+    }
+
+    for (node = commerce_json_first(node); node; node = commerce_json_next(node)) {
+
+        reason = commerce_json_text(node, &text);
+
+        if (reason == COMMERCE_R(OK)) {
+            reason = ngx_http_commerce_coupon_add(c, ccf, text);
+        }
+
+        if (reason != COMMERCE_R(OK)) {
+            return reason;
+        }
+    }
+
+    return COMMERCE_R(OK);
+}
+
+
+/* one code, or several behind commas */
+
+static commerce_reason_t
+ngx_http_commerce_coupon_text(ngx_commerce_case_t *c, ngx_http_commerce_coupon_conf_t *ccf)
+{
+    size_t              n;
+    commerce_str_t      text, one;
+    commerce_reason_t   reason;
+
+    reason = ngx_http_commerce_core->read(c, &ccf->code, &text);
+
+    if (reason == COMMERCE_R(TOKEN_DUPLICATE_PARAM)) {
+        return COMMERCE_R(COUPON_DUPLICATE);
+    }
+
+    while (reason == COMMERCE_R(OK) && text.len) {
+
+        for (n = 0; n < text.len && text.data[n] != ','; n++) { /* void */ }
+
+        one = (commerce_str_t) { text.data, n };
+        n += (n < text.len);
+        text.data += n;
+        text.len -= n;
+
+        reason = ngx_http_commerce_coupon_add(c, ccf, one);
+    }
+
+    return reason;
+}
+
+
+static commerce_reason_t
+ngx_http_commerce_coupon_add(ngx_commerce_case_t *c, ngx_http_commerce_coupon_conf_t *ccf,
+    commerce_str_t text)
+{
+    ngx_uint_t              i;
+    ngx_commerce_coupon_t  *coupon;
+
+    if (text.len == 0) {
+        return COMMERCE_R(OK);
+    }
+
+    if (c->ncoupons == ccf->max) {
+        return COMMERCE_R(COUPON_STACK_LIMIT);
+    }
+
+    coupon = &c->coupons[c->ncoupons];
+    ngx_memzero(coupon, sizeof(ngx_commerce_coupon_t));
+
+    coupon->text = text;
+    coupon->use.discount = -1;
+
+    coupon->reason = text.len <= 64 ? commerce_code_parse(text, &coupon->code)
+                                    : COMMERCE_R(COUPON_MALFORMED);
+
+    if (coupon->reason == COMMERCE_R(OK)) {
+        coupon->reason = commerce_code_verify(ngx_http_commerce_core->keyring(c), c->shop, &coupon->code);
+    }
+
+    if (coupon->reason == COMMERCE_R(OK)) {
+        for (i = 0; i < c->ncoupons; i++) {
+            if (c->coupons[i].code.campaign == coupon->code.campaign
+                && c->coupons[i].code.serial == coupon->code.serial)
+            {
+                return COMMERCE_R(COUPON_DUPLICATE);
+            }
+        }
+    }
+
+    c->ncoupons++;
+
+    return COMMERCE_R(OK);
+}
+
+
+/* each coupon gets its reason here; the core refuses the order, or in observe mode leaves the coupon out */
+
+static commerce_reason_t
+ngx_http_commerce_coupon_rules(ngx_commerce_case_t *c)
+{
+    ngx_uint_t              i;
+    ngx_commerce_coupon_t  *coupon;
+
+    for (i = 0; i < c->ncoupons; i++) {
+        coupon = &c->coupons[i];
+
+        if (coupon->reason == COMMERCE_R(OK)) {
+            coupon->reason = c->verified ? ngx_http_commerce_coupon_rule(c, coupon)
+                                         : COMMERCE_R(COUPON_CUSTOMER_REQUIRED);
+        }
+
+        if (coupon->reason == COMMERCE_R(STORE_UNAVAILABLE) || coupon->reason == COMMERCE_R(INTERNAL)) {
+            return coupon->reason;
+        }
+    }
+
+    return COMMERCE_R(OK);
+}
+
+
+static commerce_reason_t
+ngx_http_commerce_coupon_rule(ngx_commerce_case_t *c, ngx_commerce_coupon_t *coupon)
+{
+    int                      rc;
+    unsigned                 n;
+    commerce_reason_t        reason;
+    commerce_use_request_t  *use;
+
+    use = &coupon->use;
+
+    rc = commerce_campaign_read(&c->reader, coupon->code.campaign, &use->campaign, NULL);
+
+    if (rc != COMMERCE_OK) {
+        return rc == COMMERCE_ABSENT ? COMMERCE_R(COUPON_NOT_FOUND) : COMMERCE_R(STORE_UNAVAILABLE);
+    }
+
+    rc = commerce_coupon_read(&c->reader, coupon->code.campaign, coupon->code.serial, &use->coupon,
+                              &use->version);
+
+    if (rc == COMMERCE_ERROR) {
+        return COMMERCE_R(STORE_UNAVAILABLE);
+    }
+
+    use->coupon.campaign = coupon->code.campaign;
+    use->coupon.serial = coupon->code.serial;
+
+    n = c->order->line_count;
+
+    coupon->admits = commerce_alloc(&c->arena, n ? n : 1);
+    if (coupon->admits == NULL) {
+        return COMMERCE_R(INTERNAL);
+    }
+
+    /* whoever has it already is asked before the rules: a retry's answer must not depend on them */
+
+    reason = commerce_coupon_check(&use->campaign, &use->coupon, c->user, c->now, c->order->lines, n,
+                                   coupon->admits, &use->discount);
+
+    if (reason == COMMERCE_R(OK) && use->coupon.state == COMMERCE_COUPON_REDEEMED) {
+        return COMMERCE_R(COUPON_ALREADY_REDEEMED);
+    }
+
+    if (reason == COMMERCE_R(OK) && use->coupon.state == COMMERCE_COUPON_RESERVED) {
+        return COMMERCE_R(COUPON_HELD_BY_OTHER_ORDER);
+    }
+
+    return reason;
+}
+
+
+static ngx_int_t
+ngx_http_commerce_coupon_preconfiguration(ngx_conf_t *cf)
+{
+    ngx_http_commerce_core = ngx_commerce_core(cf, "ngx_http_commerce_coupon_module");
+
+    if (ngx_http_commerce_core == NULL
+        || ngx_http_commerce_core->stage(cf, NGX_COMMERCE_STAGE_CODES, ngx_http_commerce_coupon_codes)
+           != NGX_OK
+        || ngx_http_commerce_core->stage(cf, NGX_COMMERCE_STAGE_COUPONS, ngx_http_commerce_coupon_rules)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_http_commerce_coupon_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_commerce_coupon_conf_t  *ccf;
+
+    ccf = ngx_pcalloc(cf->pool, sizeof(ngx_http_commerce_coupon_conf_t));
+    if (ccf == NULL) {
+        return NULL;
+    }
+
+    ccf->max = 1;
+    ccf->deadline = 16 * 60;
+    ccf->unpaid = COMMERCE_POLICY_RELEASE;
+    ccf->in_doubt = COMMERCE_POLICY_HOLD;
+
+    return ccf;
+}
+
+
+/* belongs to one location, like the order it is part of; "if" blocks are of their location */
+
+static char *
+ngx_http_commerce_coupon_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_core_loc_conf_t         *clcf;
+    ngx_http_commerce_coupon_conf_t  *prev = parent;
+    ngx_http_commerce_coupon_conf_t  *conf = child;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && conf->code.type == 0) {
+        *conf = *prev;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_commerce_coupon_code(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_int_t                         n;
+    ngx_str_t                        *value;
+    ngx_http_commerce_coupon_conf_t  *ccf = conf;
+
+    ngx_http_commerce_core->note(cf);
+
+    if (ccf->code.type) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 3) {
+        n = ngx_strncmp(value[2].data, "max=", 4) == 0 ? ngx_atoi(value[2].data + 4, value[2].len - 4)
+                                                       : NGX_ERROR;
+
+        if (n < 1 || n > COMMERCE_COUPONS_MAX) {
+            return ngx_http_commerce_coupon_invalid(cf, &value[2], "max=1..8");
+        }
+
+        ccf->max = n;
+    }
+
+    if (ngx_http_commerce_core->needs_order(cf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_commerce_core->source(cf, &value[1],
+                                          NGX_COMMERCE_SOURCE_VALUE|NGX_COMMERCE_SOURCE_BODY, &ccf->code);
+}
+
+
+static char *
+ngx_http_commerce_coupon_redeem(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                             *rv;
+    ngx_str_t                        *value, s;
+    ngx_uint_t                        i, on;
+    ngx_http_commerce_coupon_conf_t  *ccf = conf;
+
+    ngx_http_commerce_core->note(cf);
+
+    if (ccf->redeem_set) {
+        return "is duplicate";
+    }
+
+    ccf->redeem_set = 1;
+    value = cf->args->elts;
+    on = 0;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        rv = NGX_CONF_OK;
+
+        if (ngx_strcmp(value[i].data, "on=order") == 0) {
+            on = 1;
+
+        } else if (ngx_strcmp(value[i].data, "on=paid") == 0) {
+            on = 1;
+            ccf->on_paid = 1;
+
+        } else if (ngx_strncmp(value[i].data, "deadline=", 9) == 0) {
+            s.data = value[i].data + 9;
+            s.len = value[i].len - 9;
+            ccf->deadline = ngx_parse_time(&s, 1);
+
+            if (ccf->deadline == (time_t) NGX_ERROR || ccf->deadline < 1) {
+                rv = ngx_http_commerce_coupon_invalid(cf, &value[i], "a time such as 16m");
+            }
+
+        } else if (ngx_strncmp(value[i].data, "unpaid=", 7) == 0) {
+            rv = ngx_http_commerce_coupon_policy(cf, &value[i], 7, &ccf->unpaid);
+
+        } else if (ngx_strncmp(value[i].data, "in_doubt=", 9) == 0) {
+            rv = ngx_http_commerce_coupon_policy(cf, &value[i], 9, &ccf->in_doubt);
+
+        } else {
+            rv = ngx_http_commerce_coupon_invalid(cf, &value[i],
+                     "on=order|paid, deadline=time, unpaid=release|hold, in_doubt=hold|release");
+        }
+
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    return on ? NGX_CONF_OK : "needs on=order or on=paid";
+}
+
+
+static char *
+ngx_http_commerce_coupon_policy(ngx_conf_t *cf, ngx_str_t *word, size_t prefix,
+    commerce_deadline_policy_t *policy)
+{
+    if (ngx_strcmp(word->data + prefix, "release") == 0) {
+        *policy = COMMERCE_POLICY_RELEASE;
+
+    } else if (ngx_strcmp(word->data + prefix, "hold") == 0) {
+        *policy = COMMERCE_POLICY_HOLD;
+
+    } else {
+        return ngx_http_commerce_coupon_invalid(cf, word, "release, hold");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_commerce_coupon_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\" in \"%V\", allowed: %s", word,
+                       &((ngx_str_t *) cf->args->elts)[0], allowed);
+    return NGX_CONF_ERROR;
+}

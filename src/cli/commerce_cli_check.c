@@ -1,0 +1,650 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * Every record of a shop, alone and against the records it names.
+ */
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "commerce_cli_check.h"
+
+#define CHECK_DUE_DIGITS  16
+
+enum {
+    CHECK_PERSON,
+    CHECK_GROUP,
+    CHECK_ROOM,
+    CHECK_CAMPAIGN
+};
+
+
+static int check_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
+static int check_person(commerce_cli_check_t *check, const commerce_cli_record_t *record,
+    const char *name);
+static void check_person_links(commerce_cli_check_t *check, const commerce_person_t *person);
+static void check_person_index(commerce_cli_check_t *check, const commerce_cli_record_t *record,
+    const char *name, bool users);
+static void check_place(commerce_cli_check_t *check, const commerce_cli_record_t *record,
+    const char *name, bool group);
+static void check_place_index(commerce_cli_check_t *check, const commerce_cli_record_t *record,
+    const char *name, bool group);
+static void check_named(commerce_cli_check_t *check, const char *what, const char *name,
+    uint64_t person);
+static void check_buyer(commerce_cli_check_t *check, const commerce_cli_record_t *record,
+    const char *name);
+static void check_campaign(commerce_cli_check_t *check, const commerce_cli_record_t *record,
+    const char *name);
+static void check_campaign_index(commerce_cli_check_t *check, const commerce_cli_record_t *record,
+    const char *name);
+static int check_coupon(commerce_cli_check_t *check, const commerce_cli_record_t *record,
+    const char *name);
+static void check_coupon_campaign(commerce_cli_check_t *check, const commerce_coupon_t *coupon,
+    const char *name);
+static void check_coupon_order(commerce_cli_check_t *check, const commerce_coupon_t *coupon,
+    const char *name);
+static void check_coupon_counter(commerce_cli_check_t *check, const commerce_coupon_t *coupon,
+    const char *name);
+static void check_order(commerce_cli_check_t *check, const commerce_cli_record_t *record,
+    const char *name);
+static void check_order_indexes(commerce_cli_check_t *check, const commerce_order_t *order,
+    const char *name);
+static void check_order_coupons(commerce_cli_check_t *check, const commerce_order_t *order,
+    const char *name);
+static void check_order_id(commerce_cli_check_t *check, const commerce_cli_record_t *record,
+    const char *name);
+static void check_due(commerce_cli_check_t *check, const commerce_cli_record_t *record,
+    const char *name);
+static void check_parked(commerce_cli_check_t *check, const commerce_cli_record_t *record,
+    const char *name);
+static bool check_key(const commerce_cli_record_t *record, const commerce_path_t *path);
+static void check_highest(commerce_cli_check_t *check, unsigned kind, uint64_t number);
+
+
+void
+commerce_cli_check_say(commerce_cli_check_t *check, const char *format, ...)
+{
+    va_list  args;
+
+    check->violations++;
+
+    fprintf(check->out, "%.*s: ", commerce_cli_arg(check->cli->shop));
+
+    va_start(args, format);
+    vfprintf(check->out, format, args);
+    va_end(args);
+
+    fputc('\n', check->out);
+}
+
+
+int
+commerce_cli_check_records(commerce_cli_check_t *check)
+{
+    int          rc;
+    const char  *kind;
+
+    for (kind = "pPugGlLbkKcoidqs"; *kind != '\0'; kind++) {
+        rc = commerce_cli_scan(check->cli, *kind, check_visit, check);
+
+        if (rc != COMMERCE_CLI_OK) {
+            return rc;
+        }
+    }
+
+    return COMMERCE_CLI_OK;
+}
+
+
+static int
+check_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data)
+{
+    const char            *name;
+    commerce_cli_check_t  *check = data;
+
+    check->records++;
+    name = commerce_cli_text(cli, record->name);
+
+    switch (record->name.data[-2]) {        /* the kind: "<shop>/<kind>/<name>" */
+    case 'p':
+        return check_person(check, record, name);
+    case 'P':
+        check_person_index(check, record, name, false);
+        break;
+    case 'u':
+        check_person_index(check, record, name, true);
+        break;
+    case 'g':
+        check_place(check, record, name, true);
+        break;
+    case 'G':
+        check_place_index(check, record, name, true);
+        break;
+    case 'l':
+        check_place(check, record, name, false);
+        break;
+    case 'L':
+        check_place_index(check, record, name, false);
+        break;
+    case 'b':
+        check_buyer(check, record, name);
+        break;
+    case 'k':
+        check_campaign(check, record, name);
+        break;
+    case 'K':
+        check_campaign_index(check, record, name);
+        break;
+    case 'c':
+        return check_coupon(check, record, name);
+    case 'o':
+        check_order(check, record, name);
+        break;
+    case 'i':
+        check_order_id(check, record, name);
+        break;
+    case 'd':
+        check_due(check, record, name);
+        break;
+    case 'q':
+        check_parked(check, record, name);
+        break;
+    default:
+        break;
+    }
+
+    return COMMERCE_CLI_OK;
+}
+
+
+static int
+check_person(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name)
+{
+    commerce_path_t    path;
+    commerce_person_t  person;
+
+    if (commerce_person_decode(check->cli->reader.arena, record->value, &person) != COMMERCE_OK) {
+        commerce_cli_check_say(check, "person %s: unreadable", name);
+        return COMMERCE_CLI_OK;
+    }
+
+    commerce_path_number(&path, check->cli->shop, 'p', person.number, 10);
+
+    if (!check_key(record, &path)) {
+        commerce_cli_check_say(check, "person %s: says that it is number %llu", name,
+                               (unsigned long long) person.number);
+        return COMMERCE_CLI_OK;
+    }
+
+    check_highest(check, CHECK_PERSON, person.number);
+    check_person_links(check, &person);
+
+    return commerce_cli_tally_person(check, &person);
+}
+
+
+static void
+check_person_links(commerce_cli_check_t *check, const commerce_person_t *person)
+{
+    const char         *id;
+    commerce_person_t   found;
+    commerce_reader_t  *reader;
+
+    reader = &check->cli->reader;
+    id = commerce_cli_text(check->cli, person->id);
+
+    if (commerce_person_find(reader, person->id, &found, NULL) != COMMERCE_OK
+        || found.number != person->number)
+    {
+        commerce_cli_check_say(check, "person \"%s\": the index of ids does not lead here", id);
+    }
+
+    if (person->user.len != 0
+        && (commerce_person_of_user(reader, person->user, &found, NULL) != COMMERCE_OK
+            || found.number != person->number))
+    {
+        commerce_cli_check_say(check, "person \"%s\": the index of users does not lead here", id);
+    }
+
+    check_named(check, "person", id, person->upline);
+}
+
+
+static void
+check_person_index(commerce_cli_check_t *check, const commerce_cli_record_t *record,
+    const char *name, bool users)
+{
+    int                rc;
+    commerce_person_t  person;
+
+    rc = users ? commerce_person_of_user(&check->cli->reader, record->name, &person, NULL)
+               : commerce_person_find(&check->cli->reader, record->name, &person, NULL);
+
+    if (rc != COMMERCE_OK || !commerce_equal(users ? person.user : person.id, record->name)) {
+        commerce_cli_check_say(check, "index of %s, entry \"%s\": leads to no such person",
+                               users ? "users" : "persons", name);
+    }
+}
+
+
+static void
+check_place(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name,
+    bool group)
+{
+    int                 rc;
+    uint64_t            number;
+    const char         *what;
+    commerce_room_t     room, found_room;
+    commerce_group_t    place, found;
+    commerce_reader_t  *reader;
+
+    reader = &check->cli->reader;
+    what = group ? "group" : "room";
+    number = strtoull(name, NULL, 16);
+
+    if (group) {
+        rc = commerce_group_read(reader, (uint32_t) number, &place, NULL);
+
+        if (rc == COMMERCE_OK) {
+            rc = commerce_group_find(reader, place.id, &found, NULL) == COMMERCE_OK
+                 && found.number == place.number ? COMMERCE_OK : COMMERCE_ABSENT;
+        }
+
+    } else {
+        rc = commerce_room_read(reader, (uint32_t) number, &room, NULL);
+
+        if (rc == COMMERCE_OK) {
+            rc = commerce_room_find(reader, room.id, &found_room, NULL) == COMMERCE_OK
+                 && found_room.number == room.number ? COMMERCE_OK : COMMERCE_ABSENT;
+            place.leader = room.host;
+        }
+    }
+
+    if (rc != COMMERCE_OK) {
+        commerce_cli_check_say(check, "%s %s: %s", what, name, rc == COMMERCE_ABSENT
+                               ? "the index of ids does not lead here" : "unreadable");
+        return;
+    }
+
+    check_highest(check, group ? CHECK_GROUP : CHECK_ROOM, number);
+    check_named(check, what, name, place.leader);
+}
+
+
+static void
+check_place_index(commerce_cli_check_t *check, const commerce_cli_record_t *record,
+    const char *name, bool group)
+{
+    int               rc;
+    commerce_str_t    id;
+    commerce_room_t   room;
+    commerce_group_t  place;
+
+    if (group) {
+        rc = commerce_group_find(&check->cli->reader, record->name, &place, NULL);
+        id = place.id;
+
+    } else {
+        rc = commerce_room_find(&check->cli->reader, record->name, &room, NULL);
+        id = room.id;
+    }
+
+    if (rc != COMMERCE_OK || !commerce_equal(id, record->name)) {
+        commerce_cli_check_say(check, "index of %ss, entry \"%s\": leads to no such %s",
+                               group ? "group" : "room", name, group ? "group" : "room");
+    }
+}
+
+
+static void
+check_named(commerce_cli_check_t *check, const char *what, const char *name, uint64_t number)
+{
+    commerce_person_t  person;
+
+    if (number != 0
+        && commerce_person_read(&check->cli->reader, number, &person, NULL) != COMMERCE_OK)
+    {
+        commerce_cli_check_say(check, "%s \"%s\": names person number %llu, who is not there or"
+                               " cannot be read", what, name, (unsigned long long) number);
+    }
+}
+
+
+static void
+check_buyer(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name)
+{
+    commerce_buyer_t  buyer;
+
+    if (commerce_buyer_read(&check->cli->reader, record->name, &buyer, NULL) != COMMERCE_OK) {
+        commerce_cli_check_say(check, "buyer \"%s\": unreadable", name);
+        return;
+    }
+
+    check_named(check, "buyer", name, buyer.binding.owner);
+    check_named(check, "buyer", name, buyer.binding.origin);
+    check_named(check, "buyer", name, buyer.binding.previous);
+}
+
+
+static void
+check_campaign(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name)
+{
+    commerce_path_t      path;
+    commerce_reader_t   *reader;
+    commerce_campaign_t  campaign, found;
+
+    reader = &check->cli->reader;
+
+    if (commerce_campaign_decode(reader->arena, record->value, &campaign) != COMMERCE_OK) {
+        commerce_cli_check_say(check, "campaign %s: unreadable", name);
+        return;
+    }
+
+    commerce_path_number(&path, check->cli->shop, 'k', campaign.number, 4);
+
+    if (!check_key(record, &path)) {
+        commerce_cli_check_say(check, "campaign %s: says that it is number %u", name,
+                               campaign.number);
+        return;
+    }
+
+    if (commerce_campaign_find(reader, campaign.id, &found, NULL) != COMMERCE_OK
+        || found.number != campaign.number)
+    {
+        commerce_cli_check_say(check, "campaign %s: the index of ids does not lead here", name);
+    }
+
+    check_highest(check, CHECK_CAMPAIGN, campaign.number);
+    check_named(check, "campaign", name, campaign.promoter);
+}
+
+
+static void
+check_campaign_index(commerce_cli_check_t *check, const commerce_cli_record_t *record,
+    const char *name)
+{
+    commerce_campaign_t  campaign;
+
+    if (commerce_campaign_find(&check->cli->reader, record->name, &campaign, NULL) != COMMERCE_OK
+        || !commerce_equal(campaign.id, record->name))
+    {
+        commerce_cli_check_say(check, "index of campaigns, entry \"%s\": leads to no such campaign",
+                               name);
+    }
+}
+
+
+static int
+check_coupon(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name)
+{
+    commerce_path_t    path;
+    commerce_coupon_t  coupon;
+
+    if (commerce_coupon_decode(check->cli->reader.arena, record->value, &coupon) != COMMERCE_OK) {
+        commerce_cli_check_say(check, "coupon %s: unreadable", name);
+        return COMMERCE_CLI_OK;
+    }
+
+    commerce_path_coupon(&path, check->cli->shop, coupon.campaign, coupon.serial);
+
+    if (!check_key(record, &path)) {
+        commerce_cli_check_say(check, "coupon %s: says that it is serial %u of campaign number %u",
+                               name, coupon.serial, coupon.campaign);
+        return COMMERCE_CLI_OK;
+    }
+
+    check_coupon_campaign(check, &coupon, name);
+
+    if (coupon.state != COMMERCE_COUPON_RESERVED && coupon.state != COMMERCE_COUPON_REDEEMED) {
+        if (coupon.order_key.len != 0) {
+            commerce_cli_check_say(check, "coupon %s: %s, but names an order", name,
+                                   commerce_coupon_state_name(coupon.state));
+        }
+
+        return COMMERCE_CLI_OK;
+    }
+
+    check_coupon_order(check, &coupon, name);
+    check_coupon_counter(check, &coupon, name);
+
+    return commerce_cli_tally_use(check, &coupon);
+}
+
+
+static void
+check_coupon_campaign(commerce_cli_check_t *check, const commerce_coupon_t *coupon,
+    const char *name)
+{
+    commerce_campaign_t  campaign;
+
+    if (commerce_campaign_read(&check->cli->reader, coupon->campaign, &campaign, NULL)
+        != COMMERCE_OK)
+    {
+        commerce_cli_check_say(check, "coupon %s: its campaign is not there or cannot be read",
+                               name);
+        return;
+    }
+
+    if (coupon->serial >= campaign.minted) {
+        commerce_cli_check_say(check, "coupon %s: its campaign has minted only %u", name,
+                               campaign.minted);
+    }
+}
+
+
+static void
+check_coupon_order(commerce_cli_check_t *check, const commerce_coupon_t *coupon, const char *name)
+{
+    unsigned          i;
+    commerce_use_t    use;
+    commerce_order_t  order;
+
+    use = coupon->state == COMMERCE_COUPON_RESERVED ? COMMERCE_USE_RESERVED
+                                                    : COMMERCE_USE_REDEEMED;
+
+    if (commerce_order_read(&check->cli->reader, coupon->order_user, coupon->order_key, &order,
+                            NULL)
+        != COMMERCE_OK)
+    {
+        commerce_cli_check_say(check, "coupon %s: %s by an order that is not there or cannot be"
+                               " read", name, commerce_coupon_state_name(coupon->state));
+        return;
+    }
+
+    for (i = 0; i < order.coupon_count; i++) {
+        if (order.coupons[i].campaign == coupon->campaign
+            && order.coupons[i].serial == coupon->serial && order.coupons[i].use == use)
+        {
+            return;
+        }
+    }
+
+    commerce_cli_check_say(check, "coupon %s: %s by order \"%s\", which does not name it so", name,
+                           commerce_coupon_state_name(coupon->state),
+                           commerce_cli_text(check->cli, order.key));
+}
+
+
+static void
+check_coupon_counter(commerce_cli_check_t *check, const commerce_coupon_t *coupon,
+    const char *name)
+{
+    int64_t         value;
+    commerce_str_t  key;
+
+    key = commerce_counter_user(check->cli->reader.arena, check->cli->shop, coupon->campaign,
+                                coupon->used_by);
+
+    if (commerce_view_counter(check->cli->reader.view, key, &value) != COMMERCE_OK || value < 1) {
+        commerce_cli_check_say(check, "coupon %s: its user's counter of uses does not count it",
+                               name);
+    }
+}
+
+
+static void
+check_order(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name)
+{
+    commerce_path_t   path;
+    commerce_order_t  order;
+
+    if (commerce_order_decode(check->cli->reader.arena, record->value, &order) != COMMERCE_OK) {
+        commerce_cli_check_say(check, "order \"%s\": unreadable", name);
+        return;
+    }
+
+    commerce_path_order(&path, check->cli->shop, order.user, order.key);
+
+    if (!check_key(record, &path)) {
+        commerce_cli_check_say(check, "order \"%s\": says that its key is \"%s\"", name,
+                               commerce_cli_text(check->cli, order.key));
+        return;
+    }
+
+    if (order.doubt != 0) {
+        check->doubt++;
+    }
+
+    check_order_indexes(check, &order, name);
+    check_order_coupons(check, &order, name);
+}
+
+
+static void
+check_order_indexes(commerce_cli_check_t *check, const commerce_order_t *order, const char *name)
+{
+    commerce_path_t   path;
+    commerce_str_t    value;
+    commerce_order_t  found;
+
+    if (order->due != COMMERCE_FOREVER) {
+        commerce_path_due(&path, check->cli->shop, order->due, order->user, order->key);
+
+        if (commerce_path_get(&check->cli->reader, &path, &value, NULL) != COMMERCE_OK) {
+            commerce_cli_check_say(check, "order \"%s\": due, but not in the index of due orders",
+                                   name);
+        }
+    }
+
+    if (order->id.len != 0
+        && (commerce_order_find(&check->cli->reader, order->id, &found, NULL) != COMMERCE_OK
+            || !commerce_equal(found.user, order->user) || !commerce_equal(found.key, order->key)))
+    {
+        commerce_cli_check_say(check, "order \"%s\": the index of order ids does not lead here",
+                               name);
+    }
+}
+
+
+static void
+check_order_coupons(commerce_cli_check_t *check, const commerce_order_t *order, const char *name)
+{
+    unsigned                        i;
+    commerce_coupon_t               coupon;
+    commerce_coupon_state_t         state;
+    const commerce_order_coupon_t  *use;
+
+    for (i = 0; i < order->coupon_count; i++) {
+        use = &order->coupons[i];
+
+        if (use->use != COMMERCE_USE_RESERVED && use->use != COMMERCE_USE_REDEEMED) {
+            continue;
+        }
+
+        state = use->use == COMMERCE_USE_RESERVED ? COMMERCE_COUPON_RESERVED
+                                                  : COMMERCE_COUPON_REDEEMED;
+
+        if (commerce_coupon_read(&check->cli->reader, use->campaign, use->serial, &coupon, NULL)
+                != COMMERCE_OK
+            || coupon.state != state || !commerce_equal(coupon.order_user, order->user)
+            || !commerce_equal(coupon.order_key, order->key))
+        {
+            commerce_cli_check_say(check, "order \"%s\": has serial %u of campaign number %u %s,"
+                                   " but that coupon is not its own so", name, use->serial,
+                                   use->campaign, commerce_use_name(use->use));
+        }
+    }
+}
+
+
+static void
+check_order_id(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name)
+{
+    commerce_order_t  order;
+
+    if (commerce_order_find(&check->cli->reader, record->name, &order, NULL) != COMMERCE_OK
+        || !commerce_equal(order.id, record->name))
+    {
+        commerce_cli_check_say(check, "index of order ids, entry \"%s\": leads to no such order",
+                               name);
+    }
+}
+
+
+/* "<time, 16 hex>/<user> 1f <key>": the entry must be the one that its order would write */
+static void
+check_due(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name)
+{
+    int               rc;
+    const char       *separator;
+    commerce_path_t   path;
+    commerce_str_t    user, key;
+    commerce_order_t  order;
+
+    rc = COMMERCE_ERROR;
+    separator = memchr(record->name.data, COMMERCE_PATH_SEPARATOR, record->name.len);
+
+    if (separator != NULL && separator - record->name.data > CHECK_DUE_DIGITS) {
+        user.data = record->name.data + CHECK_DUE_DIGITS + 1;
+        user.len = (size_t) (separator - user.data);
+        key.data = separator + 1;
+        key.len = record->name.len - (size_t) (key.data - record->name.data);
+
+        rc = commerce_order_read(&check->cli->reader, user, key, &order, NULL);
+    }
+
+    if (rc == COMMERCE_OK) {
+        commerce_path_due(&path, check->cli->shop, order.due, order.user, order.key);
+        rc = order.due != COMMERCE_FOREVER && check_key(record, &path) ? COMMERCE_OK
+                                                                       : COMMERCE_ABSENT;
+    }
+
+    if (rc != COMMERCE_OK) {
+        commerce_cli_check_say(check, "index of due orders, entry \"%s\": no order is due so",
+                               name);
+    }
+}
+
+
+static void
+check_parked(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name)
+{
+    commerce_str_t     user, key;
+    commerce_parked_t  parked;
+
+    if (commerce_parked_read(&check->cli->reader, record->name, &parked, NULL) != COMMERCE_OK) {
+        commerce_cli_check_say(check, "parked notice \"%s\": unreadable", name);
+        return;
+    }
+
+    if (commerce_order_owner(&check->cli->reader, record->name, &user, &key) != COMMERCE_ABSENT) {
+        commerce_cli_check_say(check, "parked notice \"%s\": its order is there, but was not told",
+                               name);
+    }
+}
+
+
+static bool
+check_key(const commerce_cli_record_t *record, const commerce_path_t *path)
+{
+    return !path->bad && commerce_equal(record->key, commerce_path_str(path));
+}
+
+
+static void
+check_highest(commerce_cli_check_t *check, unsigned kind, uint64_t number)
+{
+    if (number > check->highest[kind]) {
+        check->highest[kind] = number;
+    }
+}

@@ -1,0 +1,50 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * The store's invariants: records (commerce_cli_check.c) and what must add up over all of them
+ * (commerce_cli_tally.c).
+ */
+
+#ifndef COMMERCE_CLI_CHECK_H
+#define COMMERCE_CLI_CHECK_H
+
+#include "../commerce_path.h"
+#include "commerce_cli.h"
+
+typedef struct {
+    uint64_t  number, upline;
+    uint64_t  downlines;            /* counted */
+    unsigned  depth;
+    bool      salaried;
+    bool      walked;
+    bool      looping;
+} commerce_cli_check_person_t;
+
+typedef struct {
+    commerce_cli_t               *cli;
+    FILE                         *out;          /* violations */
+    uint64_t                      violations;
+    uint64_t                      records;
+    commerce_cli_check_person_t  *persons;      /* by number */
+    size_t                        person_count, person_room;
+    uint64_t                     *uses;         /* a hash of campaign and user for each use */
+    size_t                        use_count, use_room;
+    int64_t                       totals[COMMERCE_CODE_CAMPAIGN_MAX + 1];
+    int64_t                       doubt;
+    uint64_t                      highest[4];   /* person, group, room, campaign */
+} commerce_cli_check_t;
+
+/* one violation, with the shop before it */
+void commerce_cli_check_say(commerce_cli_check_t *check, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* every record of the shop alone and against those it names */
+int commerce_cli_check_records(commerce_cli_check_t *check);
+
+/* what was counted meanwhile, against the counters; COMMERCE_CLI_FAILED when memory ran out */
+int commerce_cli_tally_person(commerce_cli_check_t *check, const commerce_person_t *person);
+int commerce_cli_tally_use(commerce_cli_check_t *check, const commerce_coupon_t *coupon);
+int commerce_cli_tally(commerce_cli_check_t *check);
+void commerce_cli_tally_done(commerce_cli_check_t *check);
+
+#endif

@@ -1,0 +1,504 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * commerce order: one order as it stands, and those that wait for a decision.
+ */
+
+#include "../commerce_path.h"
+#include "../commerce_write.h"
+#include "commerce_cli.h"
+
+#define ORDER_TEXT_MAX  (1024 * 1024)
+
+
+typedef struct {
+    commerce_str_t    key;
+    unsigned          found;
+    commerce_order_t  order;
+} order_search_t;
+
+
+static int order_show(commerce_cli_t *cli, const char *key, const char *user, const char *id);
+static int order_by_id(commerce_cli_t *cli, const char *argument, commerce_order_t *order);
+static int order_by_key(commerce_cli_t *cli, const char *argument, const char *user,
+    commerce_order_t *order);
+static int order_search(commerce_cli_t *cli, commerce_str_t key, commerce_order_t *order);
+static int order_search_visit(commerce_cli_t *cli, const commerce_cli_record_t *record,
+    void *data);
+static int order_print(commerce_cli_t *cli, const commerce_order_t *order);
+static void order_write(commerce_write_t *w, const commerce_order_t *order);
+static void order_write_policies(commerce_write_t *w, const commerce_order_t *order);
+static void order_write_lines(commerce_write_t *w, const commerce_order_t *order);
+static void order_write_credits(commerce_write_t *w, const commerce_order_t *order);
+static void order_write_coupons(commerce_write_t *w, const commerce_order_t *order);
+static void order_write_fen(commerce_write_t *w, const char *name, commerce_fen_t fen);
+static void order_write_time(commerce_write_t *w, const char *name, commerce_time_t when);
+static int order_list_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
+static void order_age(commerce_time_t seconds, char *out, size_t size);
+
+
+int
+commerce_cli_order_show(commerce_cli_t *cli, int argc, char **argv)
+{
+    int                         c;
+    const char                 *user, *id, *key;
+    static const struct option  options[] = {
+        { "user", required_argument, NULL, 'u' },
+        { "id", required_argument, NULL, 'i' },
+        { NULL, 0, NULL, 0 }
+    };
+
+    user = NULL;
+    id = NULL;
+
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (c) {
+        case 'u':
+            user = optarg;
+            break;
+        case 'i':
+            id = optarg;
+            break;
+        default:
+            return COMMERCE_CLI_USAGE;
+        }
+    }
+
+    key = argc - optind == 1 ? argv[optind] : NULL;
+
+    if (argc - optind > 1 || (key != NULL) == (id != NULL) || (user != NULL && id != NULL)) {
+        return COMMERCE_CLI_USAGE;
+    }
+
+    return order_show(cli, key, user, id);
+}
+
+
+static int
+order_show(commerce_cli_t *cli, const char *key, const char *user, const char *id)
+{
+    int               rc;
+    commerce_order_t  order;
+
+    if (commerce_cli_shop(cli) != COMMERCE_CLI_OK
+        || commerce_cli_open(cli, false) != COMMERCE_CLI_OK
+        || commerce_cli_view(cli, NULL) != COMMERCE_CLI_OK)
+    {
+        return COMMERCE_CLI_FAILED;
+    }
+
+    rc = id != NULL ? order_by_id(cli, id, &order) : order_by_key(cli, key, user, &order);
+
+    return rc == COMMERCE_CLI_OK ? order_print(cli, &order) : rc;
+}
+
+
+static int
+order_by_id(commerce_cli_t *cli, const char *argument, commerce_order_t *order)
+{
+    int                rc;
+    const char        *shown;
+    commerce_str_t     id;
+    commerce_parked_t  parked;
+
+    id = commerce_cstr(argument);
+    shown = commerce_cli_text(cli, id);
+
+    rc = commerce_order_find(&cli->reader, id, order, NULL);
+
+    if (rc == COMMERCE_OK) {
+        return COMMERCE_CLI_OK;
+    }
+
+    if (rc != COMMERCE_ABSENT) {
+        return commerce_cli_unreadable(cli, "order with id", id);
+    }
+
+    if (commerce_parked_read(&cli->reader, id, &parked, NULL) == COMMERCE_OK) {
+        return commerce_cli_fail(cli, "no order has the id \"%s\" yet: a notice (%s) is parked for"
+                                 " it since %s and will be joined when the order's answer comes",
+                                 shown, commerce_step_name(parked.step),
+                                 commerce_cli_time(cli, parked.time));
+    }
+
+    return commerce_cli_fail(cli, "no order has the id \"%s\" in shop \"%s\": look for it by its"
+                             " key", shown, cli->shop_name);
+}
+
+
+static int
+order_by_key(commerce_cli_t *cli, const char *argument, const char *user, commerce_order_t *order)
+{
+    int             rc;
+    commerce_str_t  key;
+
+    key = commerce_cstr(argument);
+
+    if (user == NULL) {
+        return order_search(cli, key, order);
+    }
+
+    rc = commerce_order_read(&cli->reader, commerce_cstr(user), key, order, NULL);
+
+    if (rc == COMMERCE_ABSENT) {
+        return commerce_cli_fail(cli, "user \"%s\" has no order with the key \"%s\" in shop \"%s\":"
+                                 " leave --user out to look for it with all users",
+                                 commerce_cli_text(cli, commerce_cstr(user)),
+                                 commerce_cli_text(cli, key), cli->shop_name);
+    }
+
+    return rc == COMMERCE_OK ? COMMERCE_CLI_OK : commerce_cli_unreadable(cli, "order", key);
+}
+
+
+/* a key belongs to its user: whoever knows the key alone gets the order if there is one only */
+static int
+order_search(commerce_cli_t *cli, commerce_str_t key, commerce_order_t *order)
+{
+    int             rc;
+    order_search_t  search;
+
+    memset(&search, 0, sizeof(order_search_t));
+    search.key = key;
+
+    rc = commerce_cli_scan(cli, 'o', order_search_visit, &search);
+    if (rc != COMMERCE_CLI_OK) {
+        return rc;
+    }
+
+    if (search.found == 0) {
+        return commerce_cli_fail(cli, "there is no order with the key \"%s\" in shop \"%s\": look"
+                                 " for it by the backend's id with --id",
+                                 commerce_cli_text(cli, key), cli->shop_name);
+    }
+
+    if (search.found > 1) {
+        return commerce_cli_fail(cli, "%u users have an order with the key \"%s\": say which one"
+                                 " with --user", search.found, commerce_cli_text(cli, key));
+    }
+
+    *order = search.order;
+
+    return COMMERCE_CLI_OK;
+}
+
+
+static int
+order_search_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data)
+{
+    const char      *separator;
+    order_search_t  *search = data;
+    commerce_str_t   key;
+
+    separator = memchr(record->name.data, COMMERCE_PATH_SEPARATOR, record->name.len);
+
+    if (separator == NULL) {
+        return COMMERCE_CLI_OK;
+    }
+
+    key.data = separator + 1;
+    key.len = record->name.len - (size_t) (key.data - record->name.data);
+
+    if (!commerce_equal(key, search->key)) {
+        return COMMERCE_CLI_OK;
+    }
+
+    if (commerce_order_decode(cli->arena, record->value, &search->order) != COMMERCE_OK) {
+        return commerce_cli_unreadable(cli, "order", key);
+    }
+
+    search->found++;
+
+    return COMMERCE_CLI_OK;
+}
+
+
+static int
+order_print(commerce_cli_t *cli, const commerce_order_t *order)
+{
+    char              *buffer;
+    int64_t            len;
+    commerce_write_t   w;
+
+    buffer = commerce_alloc(cli->arena, ORDER_TEXT_MAX);
+    if (buffer == NULL) {
+        return commerce_cli_fail(cli, "out of memory");
+    }
+
+    commerce_write_start(&w, buffer, ORDER_TEXT_MAX);
+    order_write(&w, order);
+    len = commerce_write_finish(&w);
+
+    if (len < 0) {
+        return commerce_cli_fail(cli, "order \"%s\" is too long to be shown",
+                                 commerce_cli_text(cli, order->key));
+    }
+
+    fprintf(cli->out, "%.*s\n", (int) len, buffer);
+
+    return COMMERCE_CLI_OK;
+}
+
+
+static void
+order_write(commerce_write_t *w, const commerce_order_t *order)
+{
+    char  policy[20];
+
+    commerce_write_open(w, NULL, '{');
+    commerce_write_text(w, "key", order->key);
+    commerce_write_text(w, "user", order->user);
+    commerce_write_text(w, "id", order->id);
+    commerce_write_text(w, "state", commerce_cstr(commerce_order_state_name(order->state)));
+
+    commerce_write_open(w, "doubt", '[');
+
+    if (order->doubt & COMMERCE_DOUBT_UNKNOWN) {
+        commerce_write_text(w, NULL, commerce_string("unknown"));
+    }
+
+    if (order->doubt & COMMERCE_DOUBT_AMOUNT) {
+        commerce_write_text(w, NULL, commerce_string("amount"));
+    }
+
+    commerce_write_close(w, ']');
+
+    commerce_write_bool(w, "paid", order->paid);
+    commerce_write_text(w, "reason", commerce_reason(order->reason)->name);
+    order_write_time(w, "created", order->created);
+    order_write_time(w, "in_flight_until", order->in_flight_until);
+    order_write_time(w, "deadline", order->deadline);
+    order_write_time(w, "due", order->due);
+    order_write_fen(w, "claimed", order->claimed);
+    order_write_fen(w, "discount", order->discount);
+    order_write_fen(w, "payable", order->payable);
+
+    order_write_policies(w, order);
+
+    commerce_write_text(w, "buyer", order->pseudonym);
+    commerce_write_hex(w, "fingerprint", order->fingerprint, COMMERCE_FINGERPRINT);
+
+    snprintf(policy, sizeof(policy), "%016llx", (unsigned long long) order->policy);
+    commerce_write_text(w, "policy", commerce_cstr(policy));
+
+    order_write_lines(w, order);
+    order_write_credits(w, order);
+    order_write_coupons(w, order);
+    commerce_write_close(w, '}');
+}
+
+
+static void
+order_write_policies(commerce_write_t *w, const commerce_order_t *order)
+{
+    commerce_str_t  hold, release;
+
+    hold = commerce_string("hold");
+    release = commerce_string("release");
+
+    commerce_write_text(w, "redeem_on", order->redeem_on_paid ? commerce_string("paid")
+                                                              : commerce_string("order"));
+    commerce_write_text(w, "unpaid", order->unpaid == COMMERCE_POLICY_HOLD ? hold : release);
+    commerce_write_text(w, "in_doubt", order->in_doubt == COMMERCE_POLICY_HOLD ? hold : release);
+}
+
+
+static void
+order_write_lines(commerce_write_t *w, const commerce_order_t *order)
+{
+    unsigned                  i;
+    const commerce_line_t    *line;
+    const commerce_credit_t  *credit;
+
+    commerce_write_open(w, "lines", '[');
+
+    for (i = 0; i < order->line_count; i++) {
+        line = &order->lines[i];
+
+        commerce_write_open(w, NULL, '{');
+        commerce_write_text(w, "sku", line->sku);
+        commerce_write_int(w, "quantity", line->quantity);
+        order_write_fen(w, "amount", line->amount);
+        order_write_fen(w, "discount", line->discount);
+
+        if (line->credit >= 0 && (unsigned) line->credit < order->credit_count) {
+            credit = &order->credits[line->credit];
+            commerce_write_optional(w, "seller", credit->seller_id);
+            commerce_write_optional(w, "tier2", credit->tier2_id);
+        }
+
+        commerce_write_close(w, '}');
+    }
+
+    commerce_write_close(w, ']');
+}
+
+
+static void
+order_write_credits(commerce_write_t *w, const commerce_order_t *order)
+{
+    unsigned                  i;
+    const commerce_credit_t  *credit;
+
+    commerce_write_open(w, "credits", '[');
+
+    for (i = 0; i < order->credit_count; i++) {
+        credit = &order->credits[i];
+
+        commerce_write_open(w, NULL, '{');
+        commerce_write_text(w, "source", commerce_cstr(commerce_source_name(credit->source)));
+        commerce_write_optional(w, "seller", credit->seller_id);
+        commerce_write_optional(w, "tier2", credit->tier2_id);
+        commerce_write_optional(w, "group", credit->group_id);
+        commerce_write_optional(w, "room", credit->room_id);
+
+        if (credit->channel != 0) {
+            commerce_write_int(w, "channel", credit->channel);
+        }
+
+        if (credit->touched != 0) {
+            order_write_time(w, "touched", credit->touched);
+        }
+
+        commerce_write_bool(w, "contributor", credit->contributor);
+        commerce_write_close(w, '}');
+    }
+
+    commerce_write_close(w, ']');
+}
+
+
+static void
+order_write_coupons(commerce_write_t *w, const commerce_order_t *order)
+{
+    unsigned                        i;
+    const commerce_order_coupon_t  *coupon;
+
+    commerce_write_open(w, "coupons", '[');
+
+    for (i = 0; i < order->coupon_count; i++) {
+        coupon = &order->coupons[i];
+
+        commerce_write_open(w, NULL, '{');
+        commerce_write_text(w, "campaign", coupon->campaign_id);
+        commerce_write_int(w, "serial", coupon->serial);
+        order_write_fen(w, "discount", coupon->discount);
+        commerce_write_text(w, "use", commerce_cstr(commerce_use_name(coupon->use)));
+        commerce_write_close(w, '}');
+    }
+
+    commerce_write_close(w, ']');
+}
+
+
+static void
+order_write_fen(commerce_write_t *w, const char *name, commerce_fen_t fen)
+{
+    if (fen < 0) {
+        commerce_write_null(w, name);
+        return;
+    }
+
+    commerce_write_int(w, name, fen);
+}
+
+
+static void
+order_write_time(commerce_write_t *w, const char *name, commerce_time_t when)
+{
+    char  text[32];
+
+    if (when == COMMERCE_FOREVER) {
+        commerce_write_null(w, name);
+        return;
+    }
+
+    commerce_time_format(when, text);
+    commerce_write_text(w, name, commerce_cstr(text));
+}
+
+
+int
+commerce_cli_order_list(commerce_cli_t *cli, int argc, char **argv)
+{
+    int              c, in_doubt;
+    commerce_time_t  now;
+    struct option    options[] = {
+        { "in-doubt", no_argument, &in_doubt, 1 },
+        { NULL, 0, NULL, 0 }
+    };
+
+    in_doubt = 0;
+
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (c != 0) {
+            return COMMERCE_CLI_USAGE;
+        }
+    }
+
+    if (!in_doubt || argc != optind) {
+        return COMMERCE_CLI_USAGE;
+    }
+
+    if (commerce_cli_shop(cli) != COMMERCE_CLI_OK
+        || commerce_cli_now(cli, &now) != COMMERCE_CLI_OK
+        || commerce_cli_open(cli, false) != COMMERCE_CLI_OK
+        || commerce_cli_view(cli, NULL) != COMMERCE_CLI_OK)
+    {
+        return COMMERCE_CLI_FAILED;
+    }
+
+    return commerce_cli_scan(cli, 'o', order_list_visit, &now);
+}
+
+
+/* key, user, the backend's id, age, and what is in doubt */
+static int
+order_list_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data)
+{
+    char              age[32];
+    commerce_time_t  *now = data;
+    commerce_order_t  order;
+    commerce_str_t    none;
+
+    if (commerce_order_decode(cli->reader.arena, record->value, &order) != COMMERCE_OK) {
+        return commerce_cli_unreadable(cli, "order", record->name);
+    }
+
+    if (order.doubt == 0) {
+        return COMMERCE_CLI_OK;
+    }
+
+    none = commerce_string("-");
+    order_age(*now - order.created, age, sizeof(age));
+
+    fprintf(cli->out, "%.*s\t%.*s\t%.*s\t%s\t%s%s%s\n", commerce_cli_arg(order.key),
+            commerce_cli_arg(order.user.len != 0 ? order.user : none),
+            commerce_cli_arg(order.id.len != 0 ? order.id : none), age,
+            order.doubt & COMMERCE_DOUBT_UNKNOWN ? "unknown" : "",
+            order.doubt == (COMMERCE_DOUBT_UNKNOWN|COMMERCE_DOUBT_AMOUNT) ? "," : "",
+            order.doubt & COMMERCE_DOUBT_AMOUNT ? "amount" : "");
+
+    return COMMERCE_CLI_OK;
+}
+
+
+static void
+order_age(commerce_time_t seconds, char *out, size_t size)
+{
+    if (seconds < 0) {
+        seconds = 0;
+    }
+
+    if (seconds >= 86400) {
+        snprintf(out, size, "%lldd%lldh", (long long) seconds / 86400,
+                 (long long) seconds % 86400 / 3600);
+
+    } else if (seconds >= 3600) {
+        snprintf(out, size, "%lldh%lldm", (long long) seconds / 3600,
+                 (long long) seconds % 3600 / 60);
+
+    } else {
+        snprintf(out, size, "%lldm%llds", (long long) seconds / 60, (long long) seconds % 60);
+    }
+}

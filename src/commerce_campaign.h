@@ -1,0 +1,58 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * Campaign: what its coupons are worth and when they apply.  Kept by operators as reviewable JSON:
+ *
+ *   {"v":1, "id":"autumn",
+ *    "discount": {"fixed":1000} | {"percent":1500, "cap":5000},     fen; basis points and fen
+ *    "from":"2026-11-01T00:00:00+08:00", "until":"2026-12-01T00:00:00+08:00",     until: first dead second
+ *    "minimum_spend":9900,                                           fen, on the admitted lines
+ *    "skus":["A-1","A-2"],                                           absent: all
+ *    "limits":{"total":1000,"user":1},                               absent: none
+ *    "promoter":"<person id>",                                       credited through the coupon
+ *    "holder":"required",                                            absent: anyone may use a code
+ *    "enabled":true}
+ *
+ * Unknown members are errors: a misspelt limit must not become "no limit".
+ */
+
+#ifndef COMMERCE_CAMPAIGN_H
+#define COMMERCE_CAMPAIGN_H
+
+#include "commerce_json.h"
+#include "commerce_amount.h"
+
+#define COMMERCE_CAMPAIGN_SKUS  256
+
+typedef struct {
+    unsigned         number;            /* 1..2^14-1: stands in the codes; given by the store */
+    commerce_str_t   id;
+    commerce_fen_t   fixed;             /* > 0: fixed discount */
+    unsigned         percent;           /* > 0: basis points */
+    commerce_fen_t   cap;               /* with percent; 0 = none */
+    commerce_time_t  from, until;       /* COMMERCE_FOREVER */
+    commerce_fen_t   minimum_spend;
+    commerce_str_t  *skus;
+    unsigned         sku_count;         /* 0 = all */
+    int64_t          total_limit, user_limit;   /* COMMERCE_FOREVER = none */
+    uint64_t         promoter;          /* person number; 0 = none */
+    commerce_str_t   promoter_id;
+    bool             holder_required;
+    bool             enabled;
+    uint32_t         minted;            /* serials below this exist */
+} commerce_campaign_t;
+
+/*
+ * Reads a campaign file.  COMMERCE_ERROR and a sentence naming the member, its value and what is allowed.
+ * number, promoter and minted are not the file's: they stay 0.
+ */
+int commerce_campaign_parse(commerce_arena_t *arena, commerce_str_t json, commerce_campaign_t *campaign,
+    char *error, size_t error_size);
+
+/* "2026-11-01T00:00:00+08:00" or "...Z" to UTC seconds; COMMERCE_ERROR for anything else */
+int commerce_time_parse(commerce_str_t text, commerce_time_t *time);
+
+/* the inverse, always with Z: 20 characters and a NUL */
+void commerce_time_format(commerce_time_t time, char out[32]);
+
+#endif

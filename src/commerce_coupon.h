@@ -1,0 +1,81 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * One coupon's life, and whether it applies to an order.
+ *
+ *   issued --reserve--> reserved --redeem--> redeemed --roll back--> issued
+ *                          \------release------------------------------^
+ *
+ * A record exists once the coupon was touched (or minted for a holder); before, a signed code below the
+ * campaign's minted count is an issued coupon.  Every step is idempotent: the same order repeating it is
+ * COUPON_IDEMPOTENT_REPLAY and changes nothing.
+ */
+
+#ifndef COMMERCE_COUPON_H
+#define COMMERCE_COUPON_H
+
+#include "commerce_campaign.h"
+
+typedef enum {
+    COMMERCE_COUPON_ISSUED,
+    COMMERCE_COUPON_RESERVED,
+    COMMERCE_COUPON_REDEEMED,
+    COMMERCE_COUPON_STATE_VOID,
+    COMMERCE_COUPON_STATES
+} commerce_coupon_state_t;
+
+const char *commerce_coupon_state_name(commerce_coupon_state_t state);
+
+typedef struct {
+    unsigned                 campaign;
+    uint32_t                 serial;
+    commerce_coupon_state_t  state;
+    commerce_str_t           holder;        /* user; empty = nobody in particular */
+    commerce_str_t           order_user;    /* which order has it: its key's scope ... */
+    commerce_str_t           order_key;     /* ... and key; empty when issued */
+    commerce_str_t           used_by;       /* user whose limit it counts against */
+    commerce_time_t          changed;
+    unsigned                 cycles;        /* times it was rolled back */
+} commerce_coupon_t;
+
+/* a line of an order, as the rules see it */
+typedef struct {
+    commerce_str_t  sku;
+    int64_t         quantity;
+    commerce_fen_t  amount;             /* claimed total of the line; -1 = not named */
+    commerce_fen_t  discount;           /* taken by coupons so far */
+    int             credit;             /* index into the order's credits; -1 = house */
+} commerce_line_t;
+
+/*
+ * Do the campaign's rules admit this use?  Pure: no state is changed.  user is the verified buyer.
+ * Amounts: rules on money apply when the lines name theirs; else *discount is -1 (unknown), and
+ * minimum_spend > 0 is refused (COUPON_MIN_SPEND), for nothing proves it.
+ * admits (count entries) is set to 1 for the lines that the coupon admits.  On OK with known amounts the
+ * discount is spread over the admitted lines' remaining amounts (largest remainder, none below zero) and
+ * added to their discount.
+ * OK, COUPON_DISABLED, COUPON_NOT_FOUND (serial not minted), COUPON_NOT_STARTED, COUPON_EXPIRED,
+ * COUPON_HOLDER_MISMATCH, COUPON_SKU_NOT_ELIGIBLE, COUPON_MIN_SPEND.
+ */
+commerce_reason_t commerce_coupon_check(const commerce_campaign_t *campaign, const commerce_coupon_t *coupon,
+    commerce_str_t user, commerce_time_t now, commerce_line_t *lines, unsigned count, uint8_t *admits,
+    commerce_fen_t *discount);
+
+/*
+ * Steps.  Each changes *coupon or says why not.
+ *   reserve   OK; COUPON_IDEMPOTENT_REPLAY (this order has it, reserved or redeemed);
+ *             COUPON_ALREADY_REDEEMED; COUPON_HELD_BY_OTHER_ORDER; COUPON_VOID
+ *   redeem    OK; COUPON_IDEMPOTENT_REPLAY; COUPON_RESERVATION_LOST (issued, or another order has it)
+ *   release   OK; COUPON_IDEMPOTENT_REPLAY (not this order's any more, or issued already)
+ *   rollback  OK (redeemed by this order -> issued); COUPON_IDEMPOTENT_REPLAY
+ */
+commerce_reason_t commerce_coupon_reserve(commerce_coupon_t *coupon, commerce_str_t order_user,
+    commerce_str_t order_key, commerce_time_t now);
+commerce_reason_t commerce_coupon_redeem(commerce_coupon_t *coupon, commerce_str_t order_user,
+    commerce_str_t order_key, commerce_time_t now);
+commerce_reason_t commerce_coupon_release(commerce_coupon_t *coupon, commerce_str_t order_user,
+    commerce_str_t order_key, commerce_time_t now);
+commerce_reason_t commerce_coupon_rollback(commerce_coupon_t *coupon, commerce_str_t order_user,
+    commerce_str_t order_key, commerce_time_t now);
+
+#endif

@@ -1,0 +1,416 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ */
+
+#include <stdio.h>
+#include <openssl/rand.h>
+
+#include "commerce_event.h"
+
+
+#define COMMERCE_EVENT_HEAD      512    /* id, type, time, shop, fp and punctuation */
+#define COMMERCE_EVENT_NUMBERS   512    /* an order's own members but its texts */
+#define COMMERCE_EVENT_PART      256    /* the same of a line, a credit, a coupon */
+#define COMMERCE_EVENT_ESCAPE    6      /* bytes that one byte of a text can become */
+
+
+static int commerce_event_random(commerce_event_source_t *source, uint8_t *out, size_t len);
+static const char *commerce_event_members(const commerce_write_t *w);
+static void commerce_event_write_fen(commerce_write_t *w, const char *name, commerce_fen_t fen);
+static const commerce_credit_t *commerce_event_credit(const commerce_order_t *order,
+    int index);
+static const commerce_credit_t *commerce_event_winner(const commerce_order_t *order);
+static void commerce_event_write_lines(commerce_write_t *w, const commerce_order_t *order);
+static void commerce_event_write_coupons(commerce_write_t *w, const commerce_order_t *order);
+static void commerce_event_write_doubt(commerce_write_t *w, unsigned doubt);
+static size_t commerce_event_texts(size_t a, size_t b, size_t c, size_t d);
+
+
+/*
+ * RFC 9562, version 7: milliseconds, then the microseconds within them as a fraction of 4096, so
+ * that ids of one process sort by time; 62 random bits.
+ */
+
+int
+commerce_event_id(commerce_event_source_t *source, int64_t now_us, char out[COMMERCE_EVENT_ID])
+{
+    char              *p;
+    uint8_t            id[16];
+    unsigned           i;
+    uint64_t           ms, fraction;
+    static const char  figures[] = "0123456789abcdef";
+
+    if (now_us < 0 || commerce_event_random(source, id + 8, 8) != COMMERCE_OK) {
+        return COMMERCE_ERROR;
+    }
+
+    ms = (uint64_t) now_us / 1000;
+    fraction = (uint64_t) now_us % 1000 * 4096 / 1000;
+
+    for (i = 0; i < 6; i++) {
+        id[i] = (uint8_t) (ms >> (40 - 8 * i));
+    }
+
+    id[6] = (uint8_t) (0x70 | fraction >> 8);
+    id[7] = (uint8_t) fraction;
+    id[8] = (uint8_t) (0x80 | (id[8] & 0x3f));
+
+    for (i = 0, p = out; i < sizeof(id); i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) {
+            *p++ = '-';
+        }
+
+        *p++ = figures[id[i] >> 4];
+        *p++ = figures[id[i] & 15];
+    }
+
+    return COMMERCE_OK;
+}
+
+
+int
+commerce_event_start(commerce_write_t *w, char *buffer, size_t size,
+    commerce_event_source_t *source, const char *type, commerce_str_t shop, int64_t now_us)
+{
+    char  id[COMMERCE_EVENT_ID];
+
+    commerce_write_start(w, buffer, size);
+
+    if (commerce_event_id(source, now_us, id) != COMMERCE_OK) {
+        w->failed = true;
+        return COMMERCE_ERROR;
+    }
+
+    commerce_write_open(w, NULL, '{');
+    commerce_write_int(w, "v", 1);
+    commerce_write_text(w, "id", (commerce_str_t) { id, sizeof(id) });
+    commerce_write_text(w, "type", commerce_cstr(type));
+    commerce_write_int(w, "ts", now_us);
+    commerce_write_text(w, "shop", shop);
+
+    return w->failed ? COMMERCE_ERROR : COMMERCE_OK;
+}
+
+
+commerce_str_t
+commerce_event_finish(commerce_write_t *w)
+{
+    char         fp[17];
+    int64_t      len;
+    uint64_t     hash;
+    const char  *members;
+
+    if (w->failed) {
+        return commerce_string("");
+    }
+
+    members = commerce_event_members(w);
+    hash = commerce_hash(COMMERCE_HASH_START, members, (size_t) (w->pos - members));
+
+    snprintf(fp, sizeof(fp), "%016llx", (unsigned long long) hash);
+
+    commerce_write_text(w, "fp", (commerce_str_t) { fp, 16 });
+    commerce_write_close(w, '}');
+
+    len = commerce_write_finish(w);
+
+    return len < 0 ? commerce_string("") : (commerce_str_t) { w->start, (size_t) len };
+}
+
+
+size_t
+commerce_event_order_size(const commerce_order_t *order)
+{
+    size_t                          size;
+    unsigned                        i;
+    const commerce_credit_t        *credit;
+    const commerce_order_coupon_t  *coupon;
+
+    size = COMMERCE_EVENT_HEAD + COMMERCE_EVENT_NUMBERS
+           + commerce_event_texts(order->key.len, order->id.len, order->pseudonym.len, 0);
+
+    credit = commerce_event_winner(order);
+
+    if (credit != NULL) {
+        size += COMMERCE_EVENT_PART
+                + commerce_event_texts(credit->seller_id.len, credit->tier2_id.len,
+                                       credit->group_id.len, credit->room_id.len);
+    }
+
+    for (i = 0; i < order->line_count; i++) {
+        size += COMMERCE_EVENT_PART + commerce_event_texts(order->lines[i].sku.len, 0, 0, 0);
+        credit = commerce_event_credit(order, order->lines[i].credit);
+
+        if (credit != NULL) {
+            size += commerce_event_texts(credit->seller_id.len, credit->tier2_id.len, 0, 0);
+        }
+    }
+
+    for (i = 0; i < order->credit_count; i++) {
+        credit = &order->credits[i];
+        size += COMMERCE_EVENT_PART + commerce_event_texts(credit->seller_id.len, 0, 0, 0);
+    }
+
+    for (i = 0; i < order->coupon_count; i++) {
+        coupon = &order->coupons[i];
+        size += COMMERCE_EVENT_PART + commerce_event_texts(coupon->campaign_id.len, 0, 0, 0);
+    }
+
+    return size;
+}
+
+
+void
+commerce_event_write_order(commerce_write_t *w, const commerce_order_t *order)
+{
+    uint8_t   policy[8];
+    unsigned  i;
+
+    commerce_write_text(w, "order_key", order->key);
+    commerce_write_optional(w, "order_id", order->id);
+    commerce_write_text(w, "state", commerce_cstr(commerce_order_state_name(order->state)));
+    commerce_write_optional(w, "buyer", order->pseudonym);
+
+    commerce_event_write_fen(w, "claimed", order->claimed);
+    commerce_event_write_fen(w, "discount", order->discount);
+    commerce_event_write_fen(w, "payable", order->payable);
+
+    commerce_event_write_lines(w, order);
+    commerce_event_write_credits(w, order);
+    commerce_event_write_coupons(w, order);
+    commerce_event_write_doubt(w, order->doubt);
+
+    for (i = 0; i < sizeof(policy); i++) {
+        policy[i] = (uint8_t) (order->policy >> (56 - 8 * i));
+    }
+
+    commerce_write_text(w, "attribution", commerce_reason(order->reason)->name);
+    commerce_write_hex(w, "policy", policy, sizeof(policy));
+}
+
+
+void
+commerce_event_write_credits(commerce_write_t *w, const commerce_order_t *order)
+{
+    char                      channel[16];
+    bool                      open;
+    unsigned                  i;
+    const commerce_credit_t  *credit;
+
+    credit = commerce_event_winner(order);
+
+    if (credit != NULL) {
+        commerce_write_optional(w, "seller", credit->seller_id);
+        commerce_write_optional(w, "tier2", credit->tier2_id);
+        commerce_write_optional(w, "group", credit->group_id);
+        commerce_write_optional(w, "room", credit->room_id);
+
+        if (credit->channel != 0) {
+            snprintf(channel, sizeof(channel), "%u", (unsigned) credit->channel);
+            commerce_write_text(w, "channel", commerce_cstr(channel));
+        }
+    }
+
+    commerce_write_text(w, "source", commerce_cstr(commerce_source_name(
+        credit != NULL ? credit->source : COMMERCE_SOURCE_NONE)));
+
+    open = false;
+
+    for (i = 0; i < order->credit_count && i < COMMERCE_CREDITS_MAX; i++) {
+        credit = &order->credits[i];
+
+        if (!credit->contributor) {
+            continue;
+        }
+
+        if (!open) {
+            commerce_write_open(w, "contributors", '[');
+            open = true;
+        }
+
+        commerce_write_open(w, NULL, '{');
+        commerce_write_optional(w, "seller", credit->seller_id);
+        commerce_write_text(w, "source", commerce_cstr(commerce_source_name(credit->source)));
+        commerce_write_close(w, '}');
+    }
+
+    if (open) {
+        commerce_write_close(w, ']');
+    }
+}
+
+
+static int
+commerce_event_random(commerce_event_source_t *source, uint8_t *out, size_t len)
+{
+    if (!source->ready || source->random_used + len > sizeof(source->random)) {
+        if (RAND_bytes(source->random, sizeof(source->random)) != 1) {
+            source->ready = false;
+            return COMMERCE_ERROR;
+        }
+
+        source->random_used = 0;
+        source->ready = true;
+    }
+
+    memcpy(out, source->random + source->random_used, len);
+    source->random_used += len;
+
+    return COMMERCE_OK;
+}
+
+
+/*
+ * Where the type's members begin: the shop is the first member of that name, and neither it nor a
+ * value before it can hold a quote.
+ */
+
+static const char *
+commerce_event_members(const commerce_write_t *w)
+{
+    const char         *p;
+    static const char   shop[] = ",\"shop\":\"";
+
+    for (p = w->start; p + sizeof(shop) - 1 < w->pos; p++) {
+        if (memcmp(p, shop, sizeof(shop) - 1) == 0) {
+            p += sizeof(shop) - 1;
+            break;
+        }
+    }
+
+    while (p < w->pos && *p != '"') {
+        p++;
+    }
+
+    /* behind the quote, and behind the comma if a member follows */
+
+    p += (p < w->pos) ? 1 : 0;
+
+    return p + (p < w->pos ? 1 : 0);
+}
+
+
+static void
+commerce_event_write_fen(commerce_write_t *w, const char *name, commerce_fen_t fen)
+{
+    if (fen < 0) {
+        commerce_write_null(w, name);
+
+    } else {
+        commerce_write_int(w, name, fen);
+    }
+}
+
+
+static const commerce_credit_t *
+commerce_event_credit(const commerce_order_t *order, int index)
+{
+    return (index >= 0 && index < (int) order->credit_count && index < COMMERCE_CREDITS_MAX)
+           ? &order->credits[index] : NULL;
+}
+
+
+/* of the first line; of an order that names no lines, the first credit that is one */
+
+static const commerce_credit_t *
+commerce_event_winner(const commerce_order_t *order)
+{
+    if (order->line_count != 0) {
+        return commerce_event_credit(order, order->lines[0].credit);
+    }
+
+    return (order->credit_count != 0 && !order->credits[0].contributor) ? &order->credits[0]
+                                                                        : NULL;
+}
+
+
+static void
+commerce_event_write_lines(commerce_write_t *w, const commerce_order_t *order)
+{
+    unsigned                  i;
+    const commerce_line_t    *line;
+    const commerce_credit_t  *credit;
+
+    if (order->line_count == 0) {
+        return;
+    }
+
+    commerce_write_open(w, "lines", '[');
+
+    for (i = 0; i < order->line_count; i++) {
+        line = &order->lines[i];
+        credit = commerce_event_credit(order, line->credit);
+
+        commerce_write_open(w, NULL, '{');
+        commerce_write_optional(w, "sku", line->sku);
+        commerce_write_int(w, "quantity", line->quantity);
+        commerce_event_write_fen(w, "amount", line->amount);
+        commerce_write_int(w, "discount", line->discount);
+
+        if (credit != NULL) {
+            commerce_write_optional(w, "seller", credit->seller_id);
+            commerce_write_optional(w, "tier2", credit->tier2_id);
+        }
+
+        commerce_write_text(w, "source", commerce_cstr(commerce_source_name(
+            credit != NULL ? credit->source : COMMERCE_SOURCE_NONE)));
+        commerce_write_close(w, '}');
+    }
+
+    commerce_write_close(w, ']');
+}
+
+
+static void
+commerce_event_write_coupons(commerce_write_t *w, const commerce_order_t *order)
+{
+    unsigned                        i;
+    const commerce_order_coupon_t  *coupon;
+
+    if (order->coupon_count == 0) {
+        return;
+    }
+
+    commerce_write_open(w, "coupons", '[');
+
+    for (i = 0; i < order->coupon_count; i++) {
+        coupon = &order->coupons[i];
+
+        commerce_write_open(w, NULL, '{');
+        commerce_write_text(w, "campaign", coupon->campaign_id);
+        commerce_write_int(w, "serial", coupon->serial);
+        commerce_event_write_fen(w, "discount", coupon->discount);
+        commerce_write_text(w, "use", commerce_cstr(commerce_use_name(coupon->use)));
+        commerce_write_close(w, '}');
+    }
+
+    commerce_write_close(w, ']');
+}
+
+
+static void
+commerce_event_write_doubt(commerce_write_t *w, unsigned doubt)
+{
+    if (doubt == 0) {
+        return;
+    }
+
+    commerce_write_open(w, "doubt", '[');
+
+    if (doubt & COMMERCE_DOUBT_UNKNOWN) {
+        commerce_write_text(w, NULL, commerce_string("unknown"));
+    }
+
+    if (doubt & COMMERCE_DOUBT_AMOUNT) {
+        commerce_write_text(w, NULL, commerce_string("amount"));
+    }
+
+    commerce_write_close(w, ']');
+}
+
+
+static size_t
+commerce_event_texts(size_t a, size_t b, size_t c, size_t d)
+{
+    return (a + b + c + d) * COMMERCE_EVENT_ESCAPE;
+}

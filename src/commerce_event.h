@@ -1,0 +1,51 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * Event bodies: one JSON object each, schema version 1 (t/event.schema.json).
+ *
+ *   v 1 | id UUIDv7 | type | ts microseconds | shop | ... the type's members ... | fp
+ *
+ * fp: FNV-1a (64 bits, 16 hex digits) over the bytes of the members between shop and fp, commas between
+ * them included: two events of one type that say the same have the same fp.
+ * The line's own members (node, epoch, worker, seq, config, chain) are added by store/commerce_log.h.
+ * Buyers appear only as pseudonyms ("buyer"), coupons as campaign and serial, never as codes.
+ */
+
+#ifndef COMMERCE_EVENT_H
+#define COMMERCE_EVENT_H
+
+#include "commerce_order.h"
+#include "commerce_write.h"
+
+#define COMMERCE_EVENT_MAX  65536       /* bytes of one body; an order of the largest kind may take more */
+
+/*
+ * Where ids come from; zeroed at first, one per process, owned by the caller: not to be carried through a
+ * fork once it was used, or both sides make the same ids.
+ */
+typedef struct {
+    uint8_t   random[512];              /* refilled from the system's generator by commerce_event_id() */
+    unsigned  random_used;
+    bool      ready;
+} commerce_event_source_t;
+
+#define COMMERCE_EVENT_ID  36
+/* a UUIDv7 for this moment; COMMERCE_ERROR when there is no randomness */
+int commerce_event_id(commerce_event_source_t *source, int64_t now_us, char out[COMMERCE_EVENT_ID]);
+
+/* starts a body in buffer; w is then open for the type's members */
+int commerce_event_start(commerce_write_t *w, char *buffer, size_t size, commerce_event_source_t *source,
+    const char *type, commerce_str_t shop, int64_t now_us);
+/* adds fp and closes; the body, or an empty string when it did not fit */
+commerce_str_t commerce_event_finish(commerce_write_t *w);
+
+/* bytes that an event about this order takes at most: what its buffer must have, often far below EVENT_MAX */
+size_t commerce_event_order_size(const commerce_order_t *order);
+
+/* members of an order: key, order id, state, amounts, lines with seller and tier2 each, credits, coupons */
+void commerce_event_write_order(commerce_write_t *w, const commerce_order_t *order);
+
+/* members seller, tier2, group, room, channel, source, contributors[] */
+void commerce_event_write_credits(commerce_write_t *w, const commerce_order_t *order);
+
+#endif

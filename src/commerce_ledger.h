@@ -1,0 +1,77 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * The ledger turns decisions into one transaction: records, counters, indexes and the events that tell of
+ * them, all or nothing.  Every change of money state in the project goes through these functions: order
+ * requests, outcomes, confirm and cancel calls, the deadline sweep, the tool.
+ *
+ * They read through the reader and append to the transaction; nothing is applied here.  On a conflict the
+ * caller starts again with a fresh view and an empty transaction.
+ */
+
+#ifndef COMMERCE_LEDGER_H
+#define COMMERCE_LEDGER_H
+
+#include "commerce_event.h"
+#include "commerce_record.h"
+
+typedef struct {
+    commerce_reader_t        *reader;
+    commerce_txn_t           *txn;
+    commerce_event_source_t  *events;
+    commerce_time_t           now;
+    int64_t                   now_us;       /* for events */
+} commerce_ledger_t;
+
+/* a coupon that an order request wants, judged by the rules */
+typedef struct {
+    commerce_campaign_t  campaign;
+    commerce_coupon_t    coupon;            /* as read */
+    uint64_t             version;
+    commerce_fen_t       discount;          /* -1 = not known */
+} commerce_use_request_t;
+
+/*
+ * Opens a new order (state pending) with its coupons reserved: order, coupons, limits, indexes, an event
+ * coupon_reserve for each.  The order's coupons[] are set from uses.
+ * Sets state, created, due, coupons and discount of the order, and its deadline if it has no coupons.
+ * OK; COUPON_HELD_BY_OTHER_ORDER, COUPON_ALREADY_REDEEMED, COUPON_VOID, COUPON_DUPLICATE (one coupon twice),
+ * INTERNAL; the transaction is empty then (INTERNAL: not to be applied).  *refused (may be NULL):
+ * the index of the coupon.  Limits are checked when the transaction is applied: failed_tag is
+ * COUPON_TOTAL_LIMIT or COUPON_CUSTOMER_LIMIT.
+ */
+commerce_reason_t commerce_ledger_open(commerce_ledger_t *ledger, commerce_order_t *order,
+    const commerce_use_request_t *uses, unsigned count, unsigned *refused);
+
+/*
+ * A retry whose outcome is open goes in flight again.  Its verdict will name the order's coupons again, so
+ * that those which the deadline released are reserved anew, by the ordinary rules: enabled, in time, limits
+ * (as in open).  The deadline is as far away as it was at first.
+ * OK; COUPON_HELD_BY_OTHER_ORDER, COUPON_ALREADY_REDEEMED, COUPON_VOID, COUPON_NOT_FOUND, COUPON_DISABLED,
+ * COUPON_NOT_STARTED, COUPON_EXPIRED, ORDER_REPLAY (its outcome is known), INTERNAL.
+ */
+commerce_reason_t commerce_ledger_reopen(commerce_ledger_t *ledger, commerce_order_t *order, uint64_t version,
+    commerce_time_t in_flight_until);
+
+/*
+ * One step of an order that was read with `version`.  Coupons are redeemed, released or rolled back with
+ * their events (coupon_redeem, coupon_release, coupon_rollback), limits and the in-doubt counter follow, an
+ * order event tells the new state (type "paid" for PAID, "order" otherwise).  ACCEPTED with an id that has a
+ * parked notice applies that too.  PAID takes released coupons again if they are free (flag
+ * BUDGET_EXCEEDED_BY_NOTICE when over a limit), else the use is lost: COUPON_RESERVATION_LOST.
+ * An id that another order of the shop has already is not taken over: the order stands without one, its
+ * event says ORDER_REPLAY.
+ * order is changed in place.  Returns the step's reason (commerce_order.h), COUPON_RESERVATION_LOST or
+ * INTERNAL; an empty transaction means that there is nothing to do.
+ */
+commerce_reason_t commerce_ledger_step(commerce_ledger_t *ledger, commerce_order_t *order, uint64_t version,
+    commerce_step_t step, const commerce_answer_t *answer);
+
+/*
+ * A notice (PAID or CANCELLED) about an id that no order has: parked.  A cancellation takes the place of a
+ * payment.  ORDER_UNKNOWN; ORDER_REPLAY if it is parked already; INTERNAL.  Conflicts when the order appears
+ * meanwhile.
+ */
+commerce_reason_t commerce_ledger_park(commerce_ledger_t *ledger, commerce_str_t id, commerce_step_t step);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * What the ledger does to an order's coupons; for commerce_ledger.c only.
+ *
+ * A step may be followed by a parked notice in the same transaction, while the view still shows what was
+ * before: coupons are changed in the work and written once, at the end.
+ */
+
+#ifndef COMMERCE_LEDGER_COUPONS_H
+#define COMMERCE_LEDGER_COUPONS_H
+
+#include "commerce_ledger.h"
+
+/* one call's work; index: of the order's coupons */
+typedef struct {
+    commerce_ledger_t  *ledger;
+    commerce_order_t   *order;
+    commerce_coupon_t   coupons[COMMERCE_COUPONS_MAX];
+    uint64_t            versions[COMMERCE_COUPONS_MAX];
+    bool                loaded[COMMERCE_COUPONS_MAX];
+    bool                dirty[COMMERCE_COUPONS_MAX];    /* store() writes it */
+    bool                lost;                           /* a use was lost */
+    bool                failed;                         /* INTERNAL: nothing may be applied */
+} commerce_ledger_work_t;
+
+/* carries out what a step decided, with counters and events; reason: of releases */
+void commerce_ledger_coupons(commerce_ledger_work_t *work, commerce_coupons_effect_t effect,
+    commerce_reason_t reason);
+
+/* the coupon's record in the work; NULL: unreadable */
+commerce_coupon_t *commerce_ledger_load(commerce_ledger_work_t *work, unsigned i);
+
+/* appends the changed coupons to the transaction */
+void commerce_ledger_store(commerce_ledger_work_t *work);
+
+/* n uses more of the campaign, by this user, but not more than the limits */
+void commerce_ledger_count(commerce_ledger_t *ledger, unsigned campaign, commerce_str_t user,
+    int64_t n, int64_t total_limit, int64_t user_limit);
+
+void commerce_ledger_coupon_event(commerce_ledger_work_t *work, unsigned i, const char *type,
+    commerce_coupon_state_t from, commerce_coupon_state_t to, commerce_reason_t reason);
+
+/* finishes the body and adds it */
+void commerce_ledger_add_event(commerce_ledger_work_t *work, commerce_write_t *w);
+
+#endif

@@ -1,0 +1,431 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ */
+
+#include "commerce_order.h"
+
+
+static commerce_effect_t commerce_order_accept(commerce_order_t *order,
+    const commerce_answer_t *answer);
+static commerce_effect_t commerce_order_supplement(commerce_order_t *order,
+    const commerce_answer_t *answer);
+static commerce_effect_t commerce_order_refuse(commerce_order_t *order);
+static commerce_effect_t commerce_order_doubt(commerce_order_t *order);
+static commerce_effect_t commerce_order_pay(commerce_order_t *order);
+static commerce_effect_t commerce_order_cancel(commerce_order_t *order);
+static commerce_effect_t commerce_order_due_now(commerce_order_t *order, commerce_time_t now);
+static commerce_effect_t commerce_order_compare(commerce_order_t *order);
+static bool commerce_order_agrees(const commerce_order_t *order);
+static bool commerce_order_holds(const commerce_order_t *order);
+static bool commerce_order_unsettled(const commerce_order_t *order);
+static commerce_time_t commerce_order_due_next(const commerce_order_t *order,
+    const commerce_effect_t *effect);
+static commerce_effect_t commerce_order_nothing(commerce_reason_t reason);
+static commerce_effect_t commerce_order_changed(commerce_coupons_effect_t coupons,
+    commerce_reason_t reason);
+
+
+const char *
+commerce_order_state_name(commerce_order_state_t state)
+{
+    static const char *const  names[COMMERCE_ORDER_STATES] = {
+        "pending", "unknown", "placed", "paid", "cancelled", "failed"
+    };
+
+    return (unsigned) state < COMMERCE_ORDER_STATES ? names[state] : "unknown";
+}
+
+
+const char *
+commerce_use_name(commerce_use_t use)
+{
+    static const char *const  names[COMMERCE_USES] = {
+        "reserved", "redeemed", "released", "rolled_back", "lost"
+    };
+
+    return (unsigned) use < COMMERCE_USES ? names[use] : "unknown";
+}
+
+
+const char *
+commerce_step_name(commerce_step_t step)
+{
+    static const char *const  names[] = {
+        "accepted", "refused", "unknown", "paid", "cancelled", "due"
+    };
+
+    return (unsigned) step < sizeof(names) / sizeof(names[0]) ? names[step] : "unknown";
+}
+
+
+commerce_arrival_t
+commerce_order_arrive(const commerce_order_t *existing,
+    const uint8_t fingerprint[COMMERCE_FINGERPRINT], commerce_time_t now,
+    commerce_reason_t *reason)
+{
+    *reason = COMMERCE_R(OK);
+
+    if (existing == NULL) {
+        return COMMERCE_ARRIVAL_NEW;
+    }
+
+    if (memcmp(existing->fingerprint, fingerprint, COMMERCE_FINGERPRINT) != 0) {
+        *reason = COMMERCE_R(ORDER_KEY_REUSED);
+        return COMMERCE_ARRIVAL_REFUSED;
+    }
+
+    switch (existing->state) {
+
+    case COMMERCE_ORDER_PENDING:
+        if (now < existing->in_flight_until) {
+            *reason = COMMERCE_R(ORDER_IN_FLIGHT);
+            return COMMERCE_ARRIVAL_REFUSED;
+        }
+
+        return COMMERCE_ARRIVAL_RETRY;
+
+    case COMMERCE_ORDER_UNKNOWN:
+        return COMMERCE_ARRIVAL_RETRY;
+
+    default:
+        *reason = COMMERCE_R(ORDER_REPLAY);
+        return COMMERCE_ARRIVAL_REPLAY;
+    }
+}
+
+
+commerce_effect_t
+commerce_order_step(commerce_order_t *order, commerce_step_t step,
+    const commerce_answer_t *answer, commerce_time_t now)
+{
+    commerce_effect_t  effect;
+
+    switch (step) {
+
+    case COMMERCE_STEP_ACCEPTED:
+        effect = commerce_order_accept(order, answer);
+        break;
+
+    case COMMERCE_STEP_REFUSED:
+        effect = commerce_order_refuse(order);
+        break;
+
+    case COMMERCE_STEP_UNKNOWN:
+        effect = commerce_order_doubt(order);
+        break;
+
+    case COMMERCE_STEP_PAID:
+        effect = commerce_order_pay(order);
+        break;
+
+    case COMMERCE_STEP_CANCELLED:
+        effect = commerce_order_cancel(order);
+        break;
+
+    case COMMERCE_STEP_DUE:
+        effect = commerce_order_due_now(order, now);
+        break;
+
+    default:
+        effect = commerce_order_nothing(COMMERCE_R(INTERNAL));
+    }
+
+    if (effect.changed) {
+        order->due = commerce_order_due_next(order, &effect);
+    }
+
+    return effect;
+}
+
+
+static commerce_effect_t
+commerce_order_accept(commerce_order_t *order, const commerce_answer_t *answer)
+{
+    commerce_effect_t  effect;
+
+    if (order->state != COMMERCE_ORDER_PENDING && order->state != COMMERCE_ORDER_UNKNOWN) {
+        return commerce_order_supplement(order, answer);
+    }
+
+    order->state = COMMERCE_ORDER_PLACED;
+    order->doubt &= ~(unsigned) COMMERCE_DOUBT_UNKNOWN;
+
+    if (answer != NULL) {
+        if (answer->id.len != 0) {
+            order->id = answer->id;
+        }
+
+        if (answer->payable >= 0) {
+            order->payable = answer->payable;
+        }
+    }
+
+    effect = commerce_order_compare(order);
+
+    if (effect.reason == COMMERCE_R(OK) && !order->redeem_on_paid) {
+        effect.coupons = COMMERCE_COUPONS_REDEEM;
+    }
+
+    return effect;
+}
+
+
+/* an answer to an order whose outcome is known: it may name what is still missing */
+
+static commerce_effect_t
+commerce_order_supplement(commerce_order_t *order, const commerce_answer_t *answer)
+{
+    bool               named, settles;
+    commerce_fen_t     payable;
+    commerce_effect_t  effect;
+
+    payable = order->payable;
+    named = (answer != NULL && order->id.len == 0 && answer->id.len != 0);
+
+    if (named) {
+        order->id = answer->id;
+    }
+
+    if (order->state == COMMERCE_ORDER_CANCELLED) {
+        effect = commerce_order_nothing(COMMERCE_R(ORDER_CLOSED));
+        effect.changed = named;
+        return effect;
+    }
+
+    if (answer == NULL || answer->payable < 0) {
+        settles = false;
+
+    } else if (order->doubt & COMMERCE_DOUBT_AMOUNT) {
+        order->payable = answer->payable;
+        settles = commerce_order_agrees(order);
+
+        if (!settles) {
+            order->payable = payable;
+        }
+
+    } else {
+        settles = (payable < 0);
+
+        if (settles) {
+            order->payable = answer->payable;
+        }
+    }
+
+    if (!settles) {
+        return named ? commerce_order_changed(COMMERCE_COUPONS_KEEP, COMMERCE_R(OK))
+                     : commerce_order_nothing(COMMERCE_R(ORDER_REPLAY));
+    }
+
+    if ((order->doubt & COMMERCE_DOUBT_AMOUNT) == 0) {
+        return commerce_order_compare(order);
+    }
+
+    order->doubt &= ~(unsigned) COMMERCE_DOUBT_AMOUNT;
+
+    return commerce_order_changed((order->paid || !order->redeem_on_paid)
+                                  ? COMMERCE_COUPONS_REDEEM : COMMERCE_COUPONS_KEEP,
+                                  COMMERCE_R(OK));
+}
+
+
+static commerce_effect_t
+commerce_order_refuse(commerce_order_t *order)
+{
+    commerce_effect_t  effect;
+
+    if (order->state != COMMERCE_ORDER_PENDING && order->state != COMMERCE_ORDER_UNKNOWN) {
+        return commerce_order_nothing(COMMERCE_R(ORDER_REPLAY));
+    }
+
+    order->state = COMMERCE_ORDER_FAILED;
+    order->doubt = 0;
+
+    effect = commerce_order_changed(COMMERCE_COUPONS_RELEASE, COMMERCE_R(OK));
+    effect.removed = true;
+
+    return effect;
+}
+
+
+static commerce_effect_t
+commerce_order_doubt(commerce_order_t *order)
+{
+    if (order->state != COMMERCE_ORDER_PENDING) {
+        return commerce_order_nothing(COMMERCE_R(ORDER_REPLAY));
+    }
+
+    order->state = COMMERCE_ORDER_UNKNOWN;
+    order->doubt |= COMMERCE_DOUBT_UNKNOWN;
+
+    return commerce_order_changed(COMMERCE_COUPONS_KEEP, COMMERCE_R(COUPON_UNKNOWN_RESULT));
+}
+
+
+static commerce_effect_t
+commerce_order_pay(commerce_order_t *order)
+{
+    commerce_effect_t  effect;
+
+    if (order->state == COMMERCE_ORDER_PAID) {
+        return commerce_order_nothing(COMMERCE_R(ORDER_REPLAY));
+    }
+
+    if (order->state == COMMERCE_ORDER_CANCELLED) {
+
+        /* money came for an order that is closed: told once, somebody has to give it back */
+
+        effect = commerce_order_nothing(COMMERCE_R(ORDER_CLOSED));
+        effect.changed = !order->paid;
+        order->paid = true;
+        return effect;
+    }
+
+    order->state = COMMERCE_ORDER_PAID;
+    order->paid = true;
+    order->doubt &= ~(unsigned) COMMERCE_DOUBT_UNKNOWN;
+
+    if (order->doubt & COMMERCE_DOUBT_AMOUNT) {
+        return commerce_order_changed(COMMERCE_COUPONS_KEEP, COMMERCE_R(AMOUNT_MISMATCH));
+    }
+
+    return commerce_order_changed(COMMERCE_COUPONS_REDEEM, COMMERCE_R(OK));
+}
+
+
+static commerce_effect_t
+commerce_order_cancel(commerce_order_t *order)
+{
+    if (order->state == COMMERCE_ORDER_CANCELLED) {
+        return commerce_order_nothing(COMMERCE_R(ORDER_REPLAY));
+    }
+
+    order->state = COMMERCE_ORDER_CANCELLED;
+    order->doubt = 0;
+
+    return commerce_order_changed(COMMERCE_COUPONS_RELEASE, COMMERCE_R(OK));
+}
+
+
+static commerce_effect_t
+commerce_order_due_now(commerce_order_t *order, commerce_time_t now)
+{
+    commerce_effect_t           effect;
+    commerce_deadline_policy_t  policy;
+
+    if (order->state == COMMERCE_ORDER_PENDING) {
+        return now < order->in_flight_until ? commerce_order_nothing(COMMERCE_R(ORDER_REPLAY))
+                                            : commerce_order_doubt(order);
+    }
+
+    policy = order->doubt != 0 ? order->in_doubt : order->unpaid;
+
+    if (now >= order->deadline
+        && policy == COMMERCE_POLICY_RELEASE
+        && (order->state == COMMERCE_ORDER_UNKNOWN || order->state == COMMERCE_ORDER_PLACED)
+        && commerce_order_holds(order))
+    {
+        return commerce_order_changed(COMMERCE_COUPONS_RELEASE, COMMERCE_R(ORDER_DEADLINE));
+    }
+
+    /* nothing falls due: if the index says otherwise, it is put right */
+
+    effect = commerce_order_nothing(COMMERCE_R(ORDER_REPLAY));
+    effect.changed = order->due != commerce_order_due_next(order, &effect);
+
+    return effect;
+}
+
+
+/* the answer's amount against what the edge expects; what is not named cannot differ */
+
+static commerce_effect_t
+commerce_order_compare(commerce_order_t *order)
+{
+    if (commerce_order_agrees(order)) {
+        return commerce_order_changed(COMMERCE_COUPONS_KEEP, COMMERCE_R(OK));
+    }
+
+    if (commerce_order_unsettled(order)) {
+        order->doubt |= COMMERCE_DOUBT_AMOUNT;
+    }
+
+    return commerce_order_changed(COMMERCE_COUPONS_KEEP, COMMERCE_R(AMOUNT_MISMATCH));
+}
+
+
+static bool
+commerce_order_agrees(const commerce_order_t *order)
+{
+    return order->payable < 0 || order->claimed < 0 || order->discount < 0
+           || order->payable == order->claimed - order->discount;
+}
+
+
+static bool
+commerce_order_holds(const commerce_order_t *order)
+{
+    unsigned  i;
+
+    for (i = 0; i < order->coupon_count; i++) {
+        if (order->coupons[i].use == COMMERCE_USE_RESERVED) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* a later step could still redeem one of its coupons */
+
+static bool
+commerce_order_unsettled(const commerce_order_t *order)
+{
+    unsigned  i;
+
+    for (i = 0; i < order->coupon_count; i++) {
+        if (order->coupons[i].use == COMMERCE_USE_RESERVED
+            || order->coupons[i].use == COMMERCE_USE_RELEASED)
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static commerce_time_t
+commerce_order_due_next(const commerce_order_t *order, const commerce_effect_t *effect)
+{
+    commerce_deadline_policy_t  policy;
+
+    if (order->state == COMMERCE_ORDER_PENDING) {
+        return order->in_flight_until;
+    }
+
+    if ((order->state != COMMERCE_ORDER_UNKNOWN && order->state != COMMERCE_ORDER_PLACED)
+        || effect->coupons != COMMERCE_COUPONS_KEEP
+        || !commerce_order_holds(order))
+    {
+        return COMMERCE_FOREVER;
+    }
+
+    policy = order->doubt != 0 ? order->in_doubt : order->unpaid;
+
+    return policy == COMMERCE_POLICY_RELEASE ? order->deadline : COMMERCE_FOREVER;
+}
+
+
+static commerce_effect_t
+commerce_order_nothing(commerce_reason_t reason)
+{
+    return (commerce_effect_t) { COMMERCE_COUPONS_KEEP, false, false, reason };
+}
+
+
+static commerce_effect_t
+commerce_order_changed(commerce_coupons_effect_t coupons, commerce_reason_t reason)
+{
+    return (commerce_effect_t) { coupons, true, false, reason };
+}

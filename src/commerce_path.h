@@ -1,0 +1,58 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * Keys of records, as commerce_record.h lists them.  A key is built on the caller's stack: a look-up
+ * allocates nothing.  A part that is too long, or that holds the separator where one is needed, makes the
+ * key bad: no record can have it.
+ */
+
+#ifndef COMMERCE_PATH_H
+#define COMMERCE_PATH_H
+
+#include "commerce_record.h"
+
+#define COMMERCE_PATH_SEPARATOR  '\x1f'
+
+typedef struct {
+    char    data[COMMERCE_KEY_MAX];
+    size_t  len;
+    bool    bad;
+} commerce_path_t;
+
+void commerce_path_number(commerce_path_t *key, commerce_str_t shop, char kind, uint64_t number,
+    unsigned digits);
+void commerce_path_text(commerce_path_t *key, commerce_str_t shop, char kind, commerce_str_t text);
+void commerce_path_coupon(commerce_path_t *key, commerce_str_t shop, unsigned campaign,
+    uint32_t serial);
+/* kind of counter, campaign, and for a user's uses the user */
+void commerce_path_counter(commerce_path_t *key, commerce_str_t shop, char counter,
+    unsigned campaign, commerce_str_t user);
+void commerce_path_order(commerce_path_t *key, commerce_str_t shop, commerce_str_t user,
+    commerce_str_t order_key);
+void commerce_path_due(commerce_path_t *key, commerce_str_t shop, commerce_time_t due,
+    commerce_str_t user, commerce_str_t order_key);
+
+static inline commerce_str_t
+commerce_path_str(const commerce_path_t *key)
+{
+    return (commerce_str_t) { key->data, key->len };
+}
+
+/* the key in the transaction's arena; marks the transaction failed when there is none */
+commerce_str_t commerce_path_keep(commerce_txn_t *txn, const commerce_path_t *key);
+
+/* COMMERCE_ABSENT also for a bad key; version may be NULL */
+int commerce_path_get(commerce_reader_t *reader, const commerce_path_t *key, commerce_str_t *value,
+    uint64_t *version);
+
+/* compare with version, then put */
+void commerce_path_put(commerce_txn_t *txn, const commerce_path_t *key, uint64_t version,
+    commerce_str_t value);
+
+/* index of directory records: an id's number */
+int commerce_path_find(commerce_reader_t *reader, char kind, commerce_str_t id, uint64_t *number);
+void commerce_path_index(commerce_txn_t *txn, commerce_str_t shop, char kind, commerce_str_t id,
+    uint64_t number, bool fresh);       /* fresh: nothing may be there yet */
+void commerce_path_unindex(commerce_txn_t *txn, commerce_str_t shop, char kind, commerce_str_t id);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ */
+
+#include "commerce_reason.h"
+
+
+#define COMMERCE_REASON_INFO(reason, kind, code, outside)                       \
+    {                                                                           \
+        { #reason, sizeof(#reason) - 1 },                                       \
+        COMMERCE_CLASS_##kind,                                                  \
+        code,                                                                   \
+        { sizeof(outside) > 1 ? outside : #reason,                              \
+          sizeof(outside) > 1 ? sizeof(outside) - 1 : sizeof(#reason) - 1 }     \
+    },
+
+
+static const commerce_reason_info_t  commerce_reasons[] = {
+    COMMERCE_REASONS(COMMERCE_REASON_INFO)
+};
+
+
+const commerce_reason_info_t *
+commerce_reason(commerce_reason_t reason)
+{
+    if ((unsigned) reason >= COMMERCE_REASON_COUNT) {
+        reason = COMMERCE_R(INTERNAL);
+    }
+
+    return &commerce_reasons[reason];
+}

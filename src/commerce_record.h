@@ -1,0 +1,119 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * Records: the keys and bytes under which the rules' structs live in the store.
+ *
+ * Every key starts with the shop: "<shop>/<kind>/..." where parts that may hold any character (user,
+ * order key) are separated by a byte that ids cannot contain (0x1f).
+ *   p/<number, 10 hex>   person          P/<id>   person's number by external id
+ *   u/<user>             person's number by buyer identity
+ *   r/<upline, 10 hex>   counter of direct downlines
+ *   g/<number, 8 hex>    group           G/<id>   its number
+ *   l/<number, 8 hex>    live room       L/<id>   its number
+ *   b/<user>             buyer
+ *   k/<number, 4 hex>    campaign        K/<id>   its number
+ *   c/<campaign, 4 hex>/<serial, 8 hex>  coupon
+ *   n/<name>             counters: t/<campaign> total uses, v/<campaign>/<user> a user's uses, doubt
+ *   o/<user> 1f <key>    order           i/<id>   order's user and key by the backend's id
+ *   d/<time, 16 hex>/<user> 1f <key>     orders by due time
+ *   q/<id>               parked notice for an order id nobody knows yet
+ *   s/<kind>             next free number of persons, groups, rooms, campaigns
+ * Each value starts with a format byte; a decoder refuses formats it does not know (COMMERCE_ERROR).
+ * Enumerations are stored as their numbers, so that a released enumeration only grows at its end; reasons are
+ * stored by name.
+ *
+ * get: COMMERCE_OK, COMMERCE_ABSENT (the struct is zeroed), COMMERCE_ERROR; strings are copied into the
+ * arena; *version (may be NULL) is what a later compare needs.  put and delete append to a transaction.
+ * Texts in records are at most COMMERCE_ID_MAX bytes: writing a longer one fails the transaction.
+ */
+
+#ifndef COMMERCE_RECORD_H
+#define COMMERCE_RECORD_H
+
+#include "commerce_order.h"
+#include "store/commerce_store.h"
+
+/* a view with the shop and the arena that results live in */
+typedef struct {
+    commerce_view_t   *view;
+    commerce_arena_t  *arena;
+    commerce_str_t     shop;
+} commerce_reader_t;
+
+int commerce_person_read(commerce_reader_t *reader, uint64_t number, commerce_person_t *person, uint64_t *version);
+int commerce_person_find(commerce_reader_t *reader, commerce_str_t id, commerce_person_t *person, uint64_t *version);
+int commerce_person_of_user(commerce_reader_t *reader, commerce_str_t user, commerce_person_t *person, uint64_t *version);
+int64_t commerce_person_downlines(commerce_reader_t *reader, uint64_t number);
+int commerce_group_read(commerce_reader_t *reader, uint32_t number, commerce_group_t *group, uint64_t *version);
+int commerce_group_find(commerce_reader_t *reader, commerce_str_t id, commerce_group_t *group, uint64_t *version);
+int commerce_room_read(commerce_reader_t *reader, uint32_t number, commerce_room_t *room, uint64_t *version);
+int commerce_room_find(commerce_reader_t *reader, commerce_str_t id, commerce_room_t *room, uint64_t *version);
+int commerce_buyer_read(commerce_reader_t *reader, commerce_str_t user, commerce_buyer_t *buyer, uint64_t *version);
+int commerce_campaign_read(commerce_reader_t *reader, unsigned number, commerce_campaign_t *campaign, uint64_t *version);
+int commerce_campaign_find(commerce_reader_t *reader, commerce_str_t id, commerce_campaign_t *campaign, uint64_t *version);
+int commerce_coupon_read(commerce_reader_t *reader, unsigned campaign, uint32_t serial, commerce_coupon_t *coupon, uint64_t *version);
+int commerce_order_read(commerce_reader_t *reader, commerce_str_t user, commerce_str_t key, commerce_order_t *order, uint64_t *version);
+int commerce_order_find(commerce_reader_t *reader, commerce_str_t id, commerce_order_t *order, uint64_t *version);
+
+/* in the transaction's arena; each also compares `version` (what get said), so a lost update cannot happen */
+void commerce_person_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_person_t *person, uint64_t version,
+    const commerce_person_t *before);   /* before: NULL when new; indexes and downline counters follow the difference */
+void commerce_group_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_group_t *group, uint64_t version);
+void commerce_room_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_room_t *room, uint64_t version);
+void commerce_buyer_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t user, const commerce_buyer_t *buyer, uint64_t version);
+void commerce_campaign_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_campaign_t *campaign, uint64_t version);
+void commerce_coupon_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_coupon_t *coupon, uint64_t version);
+/* moves the due and id indexes along with it; before: the order as read, NULL when new */
+void commerce_order_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_order_t *order, uint64_t version,
+    const commerce_order_t *before);
+void commerce_order_remove(commerce_txn_t *txn, commerce_str_t shop, const commerce_order_t *before, uint64_t version);
+
+/*
+ * Who has this id of the backend's: COMMERCE_OK (user and key in the arena), COMMERCE_ABSENT, COMMERCE_ERROR.
+ * vacant: the transaction applies only while no order has it.
+ */
+int commerce_order_owner(commerce_reader_t *reader, commerce_str_t id, commerce_str_t *user, commerce_str_t *key);
+void commerce_order_vacant(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id);
+
+/*
+ * Next free number ("person" | "group" | "room" | "campaign"): *number is what to use now; the
+ * transaction takes it (compare and put), so two takers cannot get the same; several takers in one
+ * transaction get consecutive ones.  COMMERCE_ABSENT: all up to max are taken.
+ */
+int commerce_number_take(commerce_reader_t *reader, commerce_txn_t *txn, const char *kind, uint64_t max, uint64_t *number);
+
+/* counters */
+commerce_str_t commerce_counter_total(commerce_arena_t *arena, commerce_str_t shop, unsigned campaign);
+commerce_str_t commerce_counter_user(commerce_arena_t *arena, commerce_str_t shop, unsigned campaign, commerce_str_t user);
+commerce_str_t commerce_counter_doubt(commerce_arena_t *arena, commerce_str_t shop);
+
+/*
+ * The order that is due first, at or before now: COMMERCE_ABSENT when none is.  COMMERCE_ERROR with a user
+ * and key: this one cannot be read (log it; due_after() goes on behind it); without: the store failed.
+ */
+int commerce_order_due(commerce_reader_t *reader, commerce_time_t now, commerce_order_t *order, uint64_t *version);
+
+/* like due, for orders after the given one: skips those that could not be handled now */
+int commerce_order_due_after(commerce_reader_t *reader, commerce_time_t now, const commerce_order_t *after,
+    commerce_order_t *order, uint64_t *version);
+
+/* a notice that came before its order: which step it was (PAID or CANCELLED) and when */
+typedef struct {
+    commerce_step_t  step;
+    commerce_time_t  time;
+} commerce_parked_t;
+int commerce_parked_read(commerce_reader_t *reader, commerce_str_t id, commerce_parked_t *parked, uint64_t *version);
+void commerce_parked_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id, const commerce_parked_t *parked, uint64_t version);
+void commerce_parked_remove(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id, uint64_t version);
+/* the transaction applies only while nothing is parked for this id */
+void commerce_parked_vacant(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id);
+
+/* a prefix for scans: "<shop>/<kind>/" */
+commerce_str_t commerce_record_prefix(commerce_arena_t *arena, commerce_str_t shop, char kind);
+/* decoders for scans (values as commerce_view_next gives them) */
+int commerce_person_decode(commerce_arena_t *arena, commerce_str_t value, commerce_person_t *person);
+int commerce_coupon_decode(commerce_arena_t *arena, commerce_str_t value, commerce_coupon_t *coupon);
+int commerce_order_decode(commerce_arena_t *arena, commerce_str_t value, commerce_order_t *order);
+int commerce_campaign_decode(commerce_arena_t *arena, commerce_str_t value, commerce_campaign_t *campaign);
+
+#endif

@@ -1,0 +1,271 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * The buyer's record.  A page view reads it, so its parts have fixed width and only those that
+ * were ever touched are there:
+ *
+ *   format | parts | pseudonym | binding, 88 bytes | n, n * touch, 58 bytes | n, n * seen, 16 bytes
+ */
+
+#include "commerce_codec.h"
+#include "commerce_path.h"
+
+
+#define COMMERCE_BUYER_BOUND    1           /* bit of parts: the binding follows */
+
+#define COMMERCE_BUYER_BINDING  (11 * 8)
+#define COMMERCE_BUYER_TOUCH    (2 + 5 * 8 + 4 * 4)
+#define COMMERCE_BUYER_SEEN     (2 * 8)
+#define COMMERCE_BUYER_ROOM                                                     \
+    (4 + COMMERCE_ID_MAX + COMMERCE_CODEC_VARINT + COMMERCE_BUYER_BINDING       \
+     + COMMERCE_SOURCES * COMMERCE_BUYER_TOUCH                                  \
+     + COMMERCE_SEEN_MAX * COMMERCE_BUYER_SEEN)
+
+
+static int commerce_buyer_decode(commerce_arena_t *arena, commerce_str_t value,
+    commerce_buyer_t *buyer);
+static void commerce_buyer_decode_binding(commerce_decoder_t *d, commerce_binding_t *binding);
+static void commerce_buyer_decode_touches(commerce_decoder_t *d, commerce_buyer_t *buyer);
+static void commerce_buyer_decode_seen(commerce_decoder_t *d, commerce_buyer_t *buyer);
+static void commerce_buyer_encode_binding(commerce_encoder_t *e,
+    const commerce_binding_t *binding);
+static void commerce_buyer_encode_touches(commerce_encoder_t *e, const commerce_buyer_t *buyer);
+static bool commerce_buyer_bound(const commerce_binding_t *binding);
+
+
+int
+commerce_buyer_read(commerce_reader_t *reader, commerce_str_t user, commerce_buyer_t *buyer,
+    uint64_t *version)
+{
+    int             rc;
+    commerce_path_t  key;
+    commerce_str_t  value;
+
+    commerce_path_text(&key, reader->shop, 'b', user);
+
+    rc = commerce_path_get(reader, &key, &value, version);
+
+    if (rc == COMMERCE_OK) {
+        rc = commerce_buyer_decode(reader->arena, value, buyer);
+    }
+
+    if (rc != COMMERCE_OK) {
+        memset(buyer, 0, sizeof(commerce_buyer_t));
+    }
+
+    return rc;
+}
+
+
+void
+commerce_buyer_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t user,
+    const commerce_buyer_t *buyer, uint64_t version)
+{
+    bool                bound;
+    unsigned            i;
+    commerce_path_t      key;
+    commerce_encoder_t  e;
+
+    if (user.len == 0 || buyer->seen_count > COMMERCE_SEEN_MAX) {
+        txn->failed = true;
+        return;
+    }
+
+    bound = commerce_buyer_bound(&buyer->binding);
+
+    commerce_encode_start(&e, txn->arena, COMMERCE_BUYER_ROOM);
+    commerce_encode_u8(&e, bound ? COMMERCE_BUYER_BOUND : 0);
+    commerce_encode_text(&e, buyer->pseudonym);
+
+    if (bound) {
+        commerce_buyer_encode_binding(&e, &buyer->binding);
+    }
+
+    commerce_buyer_encode_touches(&e, buyer);
+    commerce_encode_u8(&e, buyer->seen_count);
+
+    for (i = 0; i < buyer->seen_count; i++) {
+        commerce_encode_u64(&e, buyer->seen[i].digest);
+        commerce_encode_u64(&e, (uint64_t) buyer->seen[i].first);
+    }
+
+    commerce_path_text(&key, shop, 'b', user);
+    commerce_path_put(txn, &key, version, commerce_encode_finish(&e));
+}
+
+
+static int
+commerce_buyer_decode(commerce_arena_t *arena, commerce_str_t value, commerce_buyer_t *buyer)
+{
+    unsigned            parts;
+    commerce_decoder_t  d;
+
+    memset(buyer, 0, sizeof(commerce_buyer_t));
+
+    commerce_decode_start(&d, value);
+
+    parts = commerce_decode_u8(&d, COMMERCE_BUYER_BOUND);
+    buyer->pseudonym = commerce_decode_text(&d);
+
+    if (parts & COMMERCE_BUYER_BOUND) {
+        commerce_buyer_decode_binding(&d, &buyer->binding);
+    }
+
+    commerce_buyer_decode_touches(&d, buyer);
+    commerce_buyer_decode_seen(&d, buyer);
+
+    if (commerce_decode_finish(&d) != COMMERCE_OK) {
+        return COMMERCE_ERROR;
+    }
+
+    if (buyer->pseudonym.len != 0) {
+        buyer->pseudonym = commerce_copy(arena, buyer->pseudonym);
+    }
+
+    return buyer->pseudonym.data != NULL ? COMMERCE_OK : COMMERCE_ERROR;
+}
+
+
+static void
+commerce_buyer_decode_binding(commerce_decoder_t *d, commerce_binding_t *binding)
+{
+    const uint8_t  *p;
+
+    p = commerce_decode_bytes(d, COMMERCE_BUYER_BINDING);
+
+    if (p == NULL) {
+        return;
+    }
+
+    binding->owner = commerce_load_u64(p);
+    binding->origin = commerce_load_u64(p + 8);
+    binding->previous = commerce_load_u64(p + 16);
+    binding->changed = (int64_t) commerce_load_u64(p + 24);
+    binding->previous_end = (int64_t) commerce_load_u64(p + 32);
+    binding->previous_start = (int64_t) commerce_load_u64(p + 40);
+    binding->previous_protect = (int64_t) commerce_load_u64(p + 48);
+    binding->start = (int64_t) commerce_load_u64(p + 56);
+    binding->renewed = (int64_t) commerce_load_u64(p + 64);
+    binding->validity = (int64_t) commerce_load_u64(p + 72);
+    binding->protect = (int64_t) commerce_load_u64(p + 80);
+}
+
+
+static void
+commerce_buyer_encode_binding(commerce_encoder_t *e, const commerce_binding_t *binding)
+{
+    commerce_encode_u64(e, binding->owner);
+    commerce_encode_u64(e, binding->origin);
+    commerce_encode_u64(e, binding->previous);
+    commerce_encode_u64(e, (uint64_t) binding->changed);
+    commerce_encode_u64(e, (uint64_t) binding->previous_end);
+    commerce_encode_u64(e, (uint64_t) binding->previous_start);
+    commerce_encode_u64(e, (uint64_t) binding->previous_protect);
+    commerce_encode_u64(e, (uint64_t) binding->start);
+    commerce_encode_u64(e, (uint64_t) binding->renewed);
+    commerce_encode_u64(e, (uint64_t) binding->validity);
+    commerce_encode_u64(e, (uint64_t) binding->protect);
+}
+
+
+static void
+commerce_buyer_decode_touches(commerce_decoder_t *d, commerce_buyer_t *buyer)
+{
+    unsigned           n;
+    const uint8_t     *p;
+    commerce_touch_t  *touch;
+
+    for (n = commerce_decode_u8(d, COMMERCE_SOURCES - 1); n > 0; n--) {
+        p = commerce_decode_bytes(d, COMMERCE_BUYER_TOUCH);
+
+        if (p == NULL) {
+            return;
+        }
+
+        if (p[0] == COMMERCE_SOURCE_NONE || p[0] >= COMMERCE_SOURCES
+            || p[1] > COMMERCE_STRENGTH_ATTESTED)
+        {
+            d->failed = true;
+            return;
+        }
+
+        touch = &buyer->last[p[0]];
+
+        touch->source = p[0];
+        touch->strength = p[1];
+        touch->digest = commerce_load_u64(p + 2);
+        touch->seller = commerce_load_u64(p + 10);
+        touch->upline = commerce_load_u64(p + 18);
+        touch->group = commerce_load_u32(p + 26);
+        touch->room = commerce_load_u32(p + 30);
+        touch->channel = commerce_load_u32(p + 34);
+        touch->landing = commerce_load_u32(p + 38);
+        touch->first = (int64_t) commerce_load_u64(p + 42);
+        touch->lookback = (int64_t) commerce_load_u64(p + 50);
+    }
+}
+
+
+static void
+commerce_buyer_encode_touches(commerce_encoder_t *e, const commerce_buyer_t *buyer)
+{
+    unsigned                 i, n;
+    const commerce_touch_t  *touch;
+
+    n = 0;
+
+    for (i = COMMERCE_SOURCE_NONE + 1; i < COMMERCE_SOURCES; i++) {
+        n += (buyer->last[i].source != COMMERCE_SOURCE_NONE);
+    }
+
+    commerce_encode_u8(e, n);
+
+    for (i = COMMERCE_SOURCE_NONE + 1; i < COMMERCE_SOURCES; i++) {
+        touch = &buyer->last[i];
+
+        if (touch->source == COMMERCE_SOURCE_NONE) {
+            continue;
+        }
+
+        commerce_encode_u8(e, i);
+        commerce_encode_u8(e, touch->strength);
+        commerce_encode_u64(e, touch->digest);
+        commerce_encode_u64(e, touch->seller);
+        commerce_encode_u64(e, touch->upline);
+        commerce_encode_u32(e, touch->group);
+        commerce_encode_u32(e, touch->room);
+        commerce_encode_u32(e, touch->channel);
+        commerce_encode_u32(e, touch->landing);
+        commerce_encode_u64(e, (uint64_t) touch->first);
+        commerce_encode_u64(e, (uint64_t) touch->lookback);
+    }
+}
+
+
+static void
+commerce_buyer_decode_seen(commerce_decoder_t *d, commerce_buyer_t *buyer)
+{
+    unsigned        i, n;
+    const uint8_t  *p;
+
+    n = commerce_decode_u8(d, COMMERCE_SEEN_MAX);
+    p = commerce_decode_bytes(d, n * COMMERCE_BUYER_SEEN);
+
+    if (p == NULL) {
+        return;
+    }
+
+    for (i = 0; i < n; i++, p += COMMERCE_BUYER_SEEN) {
+        buyer->seen[i].digest = commerce_load_u64(p);
+        buyer->seen[i].first = (int64_t) commerce_load_u64(p + 8);
+    }
+
+    buyer->seen_count = n;
+}
+
+
+static bool
+commerce_buyer_bound(const commerce_binding_t *binding)
+{
+    return binding->owner != 0 || binding->origin != 0 || binding->previous != 0;
+}

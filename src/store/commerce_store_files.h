@@ -1,0 +1,46 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * The store's directory: is it fit to hold money, are we its owner, is nobody restoring it, and are
+ * the files that we hold open still the ones at the path.  Private to the store.
+ *
+ * lock.mdb is only ever looked at with stat(): opening and closing it anywhere in a process drops
+ * the locks by which LMDB knows that the process lives.
+ */
+
+#ifndef COMMERCE_STORE_FILES_H
+#define COMMERCE_STORE_FILES_H
+
+#include "commerce_store.h"
+
+#include <limits.h>
+#include <sys/stat.h>
+
+typedef struct {
+    char   path[PATH_MAX];
+    char   data[PATH_MAX];
+    char   lock[PATH_MAX];
+    char   log_lock[PATH_MAX];
+    int    store_lock;          /* shared flock, -1 = not held */
+    bool   exists;              /* data.mdb was there before we came */
+    dev_t  data_dev, lock_dev;
+    ino_t  data_ino, lock_ino;
+} commerce_store_files_t;
+
+/* checks the directory, becomes its owner (tool as root), takes store.lock; or says why not */
+int commerce_store_files_open(commerce_store_files_t *files, const char *path, unsigned flags,
+    char *error, size_t error_size);
+void commerce_store_files_close(commerce_store_files_t *files);
+
+/* remembers which files are open; data_fd is LMDB's */
+int commerce_store_files_remember(commerce_store_files_t *files, int data_fd);
+
+typedef enum {
+    COMMERCE_FILES_SAME,
+    COMMERCE_FILES_REPLACED,
+    COMMERCE_FILES_ERROR        /* errno: cannot tell now */
+} commerce_files_check_t;
+
+commerce_files_check_t commerce_store_files_check(const commerce_store_files_t *files, int data_fd);
+
+#endif

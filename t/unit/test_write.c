@@ -1,0 +1,329 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ */
+
+#include "tap.h"
+#include "commerce_write.h"
+
+
+static void test_object(void);
+static void test_text(commerce_str_t value, const char *want, const char *title);
+static void test_texts(void);
+static void test_int(int64_t value, const char *want);
+static void test_ints(void);
+static void test_nesting(void);
+static int64_t test_depth(unsigned depth);
+static void test_overrun(void);
+static void test_every_size(void);
+static int64_t test_sample(char *buffer, size_t size);
+static void test_base64url(void);
+
+
+static char  buffer[512];
+
+
+int
+main(void)
+{
+    test_object();
+    test_texts();
+    test_ints();
+    test_nesting();
+    test_overrun();
+    test_every_size();
+    test_base64url();
+
+    return done_testing();
+}
+
+
+static int64_t
+test_sample(char *out, size_t size)
+{
+    commerce_write_t  w;
+
+    commerce_write_start(&w, out, size);
+    commerce_write_open(&w, NULL, '{');
+    commerce_write_text(&w, "type", commerce_string("vi\nsit\xff"));
+    commerce_write_int(&w, "amount", -990);
+    commerce_write_optional(&w, "none", commerce_string(""));
+    commerce_write_optional(&w, "some", commerce_string("x"));
+    commerce_write_open(&w, "list", '[');
+    commerce_write_int(&w, NULL, 1);
+    commerce_write_text(&w, NULL, commerce_string("订"));
+    commerce_write_open(&w, NULL, '{');
+    commerce_write_close(&w, '}');
+    commerce_write_open(&w, NULL, '[');
+    commerce_write_close(&w, ']');
+    commerce_write_null(&w, NULL);
+    commerce_write_close(&w, ']');
+    commerce_write_hex(&w, "hash", (const uint8_t *) "\x00\x0f\xa5\xff", 4);
+    commerce_write_bool(&w, "yes", true);
+    commerce_write_bool(&w, "no", false);
+    commerce_write_raw(&w, "raw", commerce_string("{\"a\":1}"));
+    commerce_write_close(&w, '}');
+
+    return commerce_write_finish(&w);
+}
+
+
+static const char  sample[] =
+    "{\"type\":\"vi\\nsit\\ufffd\",\"amount\":-990,\"some\":\"x\",\"list\":[1,\"订\",{},[],null],"
+    "\"hash\":\"000fa5ff\",\"yes\":true,\"no\":false,\"raw\":{\"a\":1}}";
+
+
+static void
+test_object(void)
+{
+    int64_t  n;
+
+    n = test_sample(buffer, sizeof(buffer));
+    is_int(n, sizeof(sample) - 1, "length");
+    is_str(((commerce_str_t) { buffer, n > 0 ? (size_t) n : 0 }), sample, "all kinds of members");
+}
+
+
+static void
+test_text(commerce_str_t value, const char *want, const char *title)
+{
+    int64_t           n;
+    commerce_write_t  w;
+
+    commerce_write_start(&w, buffer, sizeof(buffer));
+    commerce_write_text(&w, NULL, value);
+    n = commerce_write_finish(&w);
+
+    is_str(((commerce_str_t) { buffer, n > 0 ? (size_t) n : 0 }), want, "text: %s", title);
+}
+
+
+static void
+test_texts(void)
+{
+    int   c;
+    char  byte, want[16];
+
+    test_text((commerce_str_t) { NULL, 0 }, "\"\"", "empty");
+    test_text(commerce_string("a\"b\\c/d"), "\"a\\\"b\\\\c/d\"", "quote and backslash");
+    test_text(commerce_string("\b\f\n\r\t"), "\"\\b\\f\\n\\r\\t\"", "short escapes");
+    test_text(commerce_string("a\0b\x1f\x7f"), "\"a\\u0000b\\u001f\\u007f\"", "control characters");
+    test_text(commerce_string("买a\xf0\x9f\x98\x80\xc2\x80"), "\"买a\xf0\x9f\x98\x80\xc2\x80\"",
+              "UTF-8 as it is");
+    test_text(commerce_string("\xe2\x80\xa8"), "\"\xe2\x80\xa8\"", "U+2028 as it is");
+    test_text(commerce_string("\xc0\xafx"), "\"\\ufffd\\ufffdx\"", "overlong");
+    test_text(commerce_string("\xed\xa0\x80"), "\"\\ufffd\\ufffd\\ufffd\"", "surrogate");
+    test_text(commerce_string("x\xe4\xb9"), "\"x\\ufffd\\ufffd\"", "cut at the end");
+    test_text(commerce_string("\xe4\"\xe4\xb9\xb0"), "\"\\ufffd\\\"买\"",
+              "a broken character does not swallow the quote behind it");
+
+    for (c = 0; c < 0x20; c++) {
+        if (strchr("\b\f\n\r\t", c) != NULL && c != 0) {
+            continue;
+        }
+
+        byte = (char) c;
+        snprintf(want, sizeof(want), "\"\\u%04x\"", (unsigned) c);
+        test_text((commerce_str_t) { &byte, 1 }, want, "control");
+    }
+
+    for (c = 0x20; c < 0x7f; c++) {
+        if (c == '"' || c == '\\') {
+            continue;
+        }
+
+        byte = (char) c;
+        snprintf(want, sizeof(want), "\"%c\"", c);
+        test_text((commerce_str_t) { &byte, 1 }, want, "printable");
+    }
+}
+
+
+static void
+test_int(int64_t value, const char *want)
+{
+    int64_t           n;
+    commerce_write_t  w;
+
+    commerce_write_start(&w, buffer, sizeof(buffer));
+    commerce_write_int(&w, NULL, value);
+    n = commerce_write_finish(&w);
+
+    is_str(((commerce_str_t) { buffer, n > 0 ? (size_t) n : 0 }), want, "integer %s", want);
+}
+
+
+static void
+test_ints(void)
+{
+    int      i;
+    char     want[32];
+    int64_t  n;
+
+    test_int(0, "0");
+    test_int(9, "9");
+    test_int(-1, "-1");
+    test_int(INT64_MAX, "9223372036854775807");
+    test_int(INT64_MIN, "-9223372036854775808");
+
+    for (n = 10, i = 0; i < 17; i++, n *= 10) {
+        snprintf(want, sizeof(want), "%" PRId64, n);
+        test_int(n, want);
+        snprintf(want, sizeof(want), "%" PRId64, n - 1);
+        test_int(n - 1, want);
+        snprintf(want, sizeof(want), "%" PRId64, -n - 1);
+        test_int(-n - 1, want);
+    }
+}
+
+
+static void
+test_nesting(void)
+{
+    commerce_write_t  w;
+
+#define begin()  commerce_write_start(&w, buffer, sizeof(buffer))
+
+    begin();
+    is_int(commerce_write_finish(&w), -1, "nothing written");
+
+    begin();
+    commerce_write_open(&w, NULL, '{');
+    is_int(commerce_write_finish(&w), -1, "not closed");
+
+    begin();
+    commerce_write_close(&w, '}');
+    is_int(commerce_write_finish(&w), -1, "closed too often");
+
+    begin();
+    commerce_write_open(&w, NULL, '{');
+    commerce_write_close(&w, ']');
+    is_int(commerce_write_finish(&w), -1, "closed by the other bracket");
+
+    begin();
+    commerce_write_open(&w, NULL, '(');
+    is_int(commerce_write_finish(&w), -1, "no bracket at all");
+
+    begin();
+    commerce_write_open(&w, NULL, '{');
+    commerce_write_int(&w, NULL, 1);
+    commerce_write_close(&w, '}');
+    is_int(commerce_write_finish(&w), -1, "a member without a name");
+
+    begin();
+    commerce_write_open(&w, NULL, '[');
+    commerce_write_int(&w, "a", 1);
+    commerce_write_close(&w, ']');
+    is_int(commerce_write_finish(&w), -1, "a name in an array");
+
+    begin();
+    commerce_write_int(&w, "a", 1);
+    is_int(commerce_write_finish(&w), -1, "a name at the top");
+
+    begin();
+    commerce_write_int(&w, NULL, 1);
+    commerce_write_int(&w, NULL, 2);
+    is_int(commerce_write_finish(&w), -1, "two values at the top");
+
+    begin();
+    commerce_write_raw(&w, NULL, commerce_string(""));
+    is_int(commerce_write_finish(&w), -1, "raw: nothing");
+
+    is_int(test_depth(32), 64, "32 levels");
+    is_int(test_depth(33), -1, "33 levels");
+}
+
+
+static int64_t
+test_depth(unsigned depth)
+{
+    unsigned          i;
+    commerce_write_t  w;
+
+    commerce_write_start(&w, buffer, sizeof(buffer));
+
+    for (i = 0; i < depth; i++) {
+        commerce_write_open(&w, NULL, '[');
+    }
+
+    for (i = 0; i < depth; i++) {
+        commerce_write_close(&w, ']');
+    }
+
+    return commerce_write_finish(&w);
+}
+
+
+static void
+test_overrun(void)
+{
+    commerce_write_t  w;
+
+    commerce_write_start(&w, buffer, 4);
+    commerce_write_open(&w, NULL, '[');
+    commerce_write_text(&w, NULL, commerce_string("abc"));
+    commerce_write_int(&w, NULL, 1);
+    commerce_write_close(&w, ']');
+    is_int(commerce_write_finish(&w), -1, "what does not fit fails for good");
+
+    commerce_write_start(&w, NULL, 0);
+    commerce_write_null(&w, NULL);
+    is_int(commerce_write_finish(&w), -1, "no buffer at all");
+}
+
+
+/* buffers of their own, so that a sanitizer sees a byte too many */
+
+static void
+test_every_size(void)
+{
+    int      failed;
+    char    *p;
+    size_t   size;
+    int64_t  n;
+
+    failed = 0;
+
+    for (size = 1; size < sizeof(sample) - 1; size++) {
+        p = malloc(size + 1);
+        p[size] = '#';
+        n = test_sample(p, size);
+        failed += n == -1 && p[size] == '#';
+        free(p);
+    }
+
+    is_int(failed, sizeof(sample) - 2, "every smaller buffer fails without an overrun");
+
+    p = malloc(sizeof(sample) - 1);
+    is_int(test_sample(p, sizeof(sample) - 1), sizeof(sample) - 1, "the exact size is enough");
+    free(p);
+}
+
+
+static void
+test_base64url(void)
+{
+    char    out[16];
+    size_t  i, n;
+
+    static const struct {
+        commerce_str_t  in;
+        const char     *want;
+    } cases[] = {
+        { { "", 0 }, "" },
+        { { "f", 1 }, "Zg" },
+        { { "fo", 2 }, "Zm8" },
+        { { "foo", 3 }, "Zm9v" },
+        { { "foob", 4 }, "Zm9vYg" },
+        { { "fooba", 5 }, "Zm9vYmE" },
+        { { "foobar", 6 }, "Zm9vYmFy" },
+        { { "\xff\xef\xbe", 3 }, "_---" },
+        { { "\xff\xff", 2 }, "__8" },
+        { { "\xff", 1 }, "_w" },
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        n = commerce_base64url((const uint8_t *) cases[i].in.data, cases[i].in.len, out);
+        is_str(((commerce_str_t) { out, n }), cases[i].want, "base64url: \"%s\"", cases[i].want);
+        is_int((int64_t) n, (int64_t) (cases[i].in.len * 4 + 2) / 3, "and its length");
+    }
+}
