@@ -5,6 +5,7 @@
 #include "commerce_ledger_coupons.h"
 
 
+static commerce_reason_t commerce_ledger_sound(const commerce_order_t *order);
 static commerce_reason_t commerce_ledger_admit(const commerce_order_t *order,
     const commerce_use_request_t *uses, unsigned count, commerce_ledger_work_t *work,
     bool *counted, unsigned *refused, commerce_time_t now);
@@ -41,6 +42,11 @@ commerce_ledger_open(commerce_ledger_t *ledger, commerce_order_t *order,
         return COMMERCE_R(INTERNAL);
     }
 
+    reason = commerce_ledger_sound(order);
+    if (reason != COMMERCE_R(OK)) {
+        return reason;
+    }
+
     reason = commerce_ledger_admit(order, uses, count, &work, counted, refused, ledger->now);
     if (reason != COMMERCE_R(OK)) {
         return reason;
@@ -66,6 +72,41 @@ commerce_ledger_open(commerce_ledger_t *ledger, commerce_order_t *order,
     commerce_order_write(ledger->txn, ledger->reader->shop, order, 0, NULL);
 
     return commerce_ledger_result(&work, COMMERCE_R(OK));
+}
+
+
+/*
+ * Could every later step be written, record and event?  Texts from outside that are no ids, or too
+ * much of everything, must be refused now: a notice about this order cannot be.
+ */
+
+static commerce_reason_t
+commerce_ledger_sound(const commerce_order_t *order)
+{
+    unsigned                i;
+    const commerce_line_t  *line;
+
+    if (!commerce_id_valid(order->key)
+        || (order->user.len != 0 && !commerce_id_valid(order->user)))
+    {
+        return COMMERCE_R(ORDER_KEY_MALFORMED);
+    }
+
+    if (order->line_count > COMMERCE_LINES_MAX) {
+        return COMMERCE_R(ORDER_MALFORMED);
+    }
+
+    for (i = 0; i < order->line_count; i++) {
+        line = &order->lines[i];
+
+        if ((line->sku.len != 0 && !commerce_id_valid(line->sku))
+            || line->amount > COMMERCE_FEN_MAX)
+        {
+            return COMMERCE_R(ORDER_MALFORMED);
+        }
+    }
+
+    return COMMERCE_R(OK);
 }
 
 

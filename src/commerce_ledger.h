@@ -35,8 +35,10 @@ typedef struct {
  * Opens a new order (state pending) with its coupons reserved: order, coupons, limits, indexes, an event
  * coupon_reserve for each.  The order's coupons[] are set from uses.
  * Sets state, created, due, coupons and discount of the order, and its deadline if it has no coupons.
- * OK; COUPON_HELD_BY_OTHER_ORDER, COUPON_ALREADY_REDEEMED, COUPON_VOID, COUPON_DUPLICATE (one coupon twice),
- * INTERNAL; the transaction is empty then (INTERNAL: not to be applied).  *refused (may be NULL):
+ * OK; COUPON_HELD_BY_OTHER_ORDER, COUPON_ALREADY_REDEEMED, COUPON_VOID, COUPON_DUPLICATE (one coupon twice);
+ * ORDER_KEY_MALFORMED (key or user is no id), ORDER_MALFORMED (more than COMMERCE_LINES_MAX lines, a SKU that
+ * is no id): what no later step could store or tell; the transaction is empty then.  INTERNAL: it must not be
+ * applied.  *refused (may be NULL):
  * the index of the coupon.  Limits are checked when the transaction is applied: failed_tag is
  * COUPON_TOTAL_LIMIT or COUPON_CUSTOMER_LIMIT.
  */

@@ -34,7 +34,7 @@ $t->cli_ok(qw(room put live7 --host B));
 $t->campaign(id => 'autumn', discount => { fixed => 1000 }, minimum_spend => 15000,
              promoter => 'C', limits => { total => 10, user => 3 });
 
-$t->storefront(8081);
+$t->storefront(8081, '--verdict-keys', $t->write_file('verdict.keys', $t->cli_ok(qw(keys export verdict))));
 
 my $server = sub {
     my ($port, $shop, $priority) = @_;
@@ -48,7 +48,7 @@ my $server = sub {
         commerce_touch  share \$arg_st;
         commerce_touch  live_room \$http_x_live_room attested;
         commerce_priority $priority;
-        commerce_binding validity=30d protect=0 renew=on self_purchase=house;
+        commerce_binding validity=30d protect=15d renew=on self_purchase=house;
 
         auth_request      /session;
         auth_request_set  \$session_user \$upstream_http_x_user;
@@ -87,17 +87,19 @@ EOC
 $t->http_conf($server->(8080, 'demo', 'protect_first') . $server->(8082, 'demo', 'touch_first')
               . $server->(8083, 'demo', 'live_first'))->run;
 
+# preset, who wins and as what, contributors in order
+
 my @presets = (
-    [ 8080, 'protect_first', 'B', [ 'A', 'C' ] ],
-    [ 8082, 'touch_first',   'B', [ 'A', 'C' ] ],
-    [ 8083, 'live_first',    'B', [ 'A', 'C' ] ],
+    [ 8080, 'protect_first', 'A', 'protected', 'R', [ [ 'B', 'live_room' ], [ 'C', 'promoter' ] ] ],
+    [ 8082, 'touch_first',   'B', 'live_room', undef, [ [ 'A', 'share' ], [ 'C', 'promoter' ] ] ],
+    [ 8083, 'live_first',    'B', 'live_room', undef, [ [ 'A', 'protected' ], [ 'C', 'promoter' ] ] ],
 );
 
 my @codes = $t->coupons('autumn', 3);
 my $n = 0;
 
 for my $preset (@presets) {
-    my ($port, $name, $winner, $contributors) = @$preset;
+    my ($port, $name, $winner, $source, $tier2, $contributors) = @$preset;
     my $buyer = "buyer$n";
 
     $t->clock($T0 + 1000 * ++$n);
@@ -112,17 +114,17 @@ for my $preset (@presets) {
 
     my $view = $t->get("/item?st=$token", user => $buyer, port => $port);
     is($view->status, 200, "$name: view");
-    is($view->json->{'X-Commerce-Seller'}, 'A', "$name: the view is A's") or diag $view->body;
-    is($view->json->{'X-Commerce-Tier2'}, 'R', "$name: R recruited A");
-    is($view->json->{'X-Commerce-Group'}, 'g1', "$name: group rides along");
-    is($view->json->{'X-Commerce-Reason'}, 'BIND_NEW', "$name: bound");
+    is($view->json->{headers}{'x-commerce-seller'}, 'A', "$name: the view is A's") or diag $view->body;
+    is($view->json->{headers}{'x-commerce-tier2'}, 'R', "$name: R recruited A");
+    is($view->json->{headers}{'x-commerce-group'}, 'g1', "$name: group rides along");
+    is($view->json->{headers}{'x-commerce-reason'}, 'BIND_NEW', "$name: bound");
 
     # B's live room, attested
 
     $t->advance(100);
     $view = $t->get('/live', user => $buyer, port => $port, headers => { 'X-Live-Room' => 'live7' });
-    is($view->json->{'X-Commerce-Seller'}, 'B', "$name: live room") or diag $view->body;
-    is($view->json->{'X-Commerce-Room'}, 'live7', "$name: room");
+    is($view->json->{headers}{'x-commerce-seller'}, $winner, "$name: live room") or diag $view->body;
+    is($view->json->{headers}{'x-commerce-reason'}, 'PROTECT_HOLD', "$name: A keeps the buyer");
 
     # an order of 2 x 59.90 and 1 x 80.00 = 199.80 with C's coupon: 10.00 off, spread 5.99:4.01
 
@@ -149,9 +151,41 @@ for my $preset (@presets) {
     is($paid->json->{reason}, 'ORDER_REPLAY', "$name: confirmed once");
 }
 
-diag explain [ $t->wait_events('paid', 3) ];
-diag explain [ map { $_->{type} } $t->events ];
-diag $t->get('/status')->body;
+# what finance reads
+
+$t->wait_events('paid', 3);
+
+for my $preset (@presets) {
+    my ($port, $name, $winner, $source, $tier2, $contributors) = @$preset;
+    my $key = 'k' . ($port == 8080 ? 1 : $port - 8080);
+
+    my ($placed) = grep { $_->{order_key} eq $key && $_->{state} eq 'placed' } $t->events('order');
+    my ($paid) = grep { $_->{order_key} eq $key } $t->events('paid');
+
+    for my $event ($placed, $paid) {
+        is($event->{seller}, $winner, "$name: $event->{type}: seller");
+        is($event->{source}, $source, "$name: $event->{type}: source");
+        is($event->{tier2}, $tier2, "$name: $event->{type}: second tier");
+        is($event->{claimed}, 19980, "$name: $event->{type}: claimed");
+        is($event->{discount}, 1000, "$name: $event->{type}: discount");
+        is($event->{payable}, 18980, "$name: $event->{type}: payable");
+        is_deeply([ map { [ $_->{sku}, $_->{amount}, $_->{discount}, $_->{seller} ] } @{$event->{lines}} ],
+                  [ [ 's1', 11980, 600, $winner ], [ 's2', 8000, 400, $winner ] ],
+                  "$name: $event->{type}: lines, the discount spread by largest remainder");
+        is_deeply([ map { [ $_->{seller}, $_->{source} ] } @{$event->{contributors}} ], $contributors,
+                  "$name: $event->{type}: contributors");
+    }
+
+    my @steps = map { [ $_->{type}, $_->{from}, $_->{to} ] }
+                grep { ($_->{order_key} // '') eq $key } map { $t->events("coupon_$_") } qw(reserve redeem release);
+
+    is_deeply(\@steps, [ [ 'coupon_reserve', 'issued', 'reserved' ], [ 'coupon_redeem', 'reserved', 'redeemed' ] ],
+              "$name: the coupon's life");
+}
+
+is(scalar(grep { $_->{reason} eq 'BIND_NEW' } $t->events('bind')), 3, 'three buyers bound');
+is(scalar($t->events('bind')), 3, 'and nothing else');
+
 my ($code, $out, $err) = $t->cli(qw(store check));
 is($code, 0, 'store check') or diag "$out$err";
 

@@ -819,6 +819,15 @@ ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a)
 
         if (touch) {
             ngx_http_commerce_candidate(a, classes[i], touch->seller, touch, NULL);
+
+            /* a binding keeps the dimensions of its owner's latest touch */
+
+            if (touch->seller && touch->seller == a->candidates[0].seller.number
+                && (state == COMMERCE_BINDING_PROTECTED || state == COMMERCE_BINDING_OPEN)
+                && touch->first >= a->candidates[0].touch.first)
+            {
+                a->candidates[0].touch = *touch;
+            }
         }
     }
 

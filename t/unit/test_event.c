@@ -4,6 +4,7 @@
 
 #include "tap.h"
 #include "commerce_event.h"
+#include "store/commerce_store.h"
 
 
 #define S  commerce_string
@@ -21,13 +22,13 @@ test_id(void)
     /* 1780000000123456 us: 0x019e7044887b ms, 456 us = 0x74b of 4096 */
 
     is_int(commerce_event_id(&source, 1780000000123456, id), COMMERCE_OK, "an id");
-    is_str((commerce_str_t) { id, 18 }, "019e7044-887b-774b", "time and version 7");
+    is_str(((commerce_str_t) { id, 18 }), "019e7044-887b-774b", "time and version 7");
     ok(strchr("89ab", id[19]) != NULL && id[18] == '-' && id[23] == '-', "variant");
 
     commerce_event_id(&source, 0, id);
-    is_str((commerce_str_t) { id, 18 }, "00000000-0000-7000", "the first moment");
+    is_str(((commerce_str_t) { id, 18 }), "00000000-0000-7000", "the first moment");
     commerce_event_id(&source, 999, id);
-    is_str((commerce_str_t) { id, 18 }, "00000000-0000-7ffb", "the last one of its millisecond");
+    is_str(((commerce_str_t) { id, 18 }), "00000000-0000-7ffb", "the last one of its millisecond");
     is_int(commerce_event_id(&source, -1, id), COMMERCE_ERROR, "before 1970");
 
     for (i = 0, well = true, same = 0; i < 2000; i++) {
@@ -50,7 +51,7 @@ test_id(void)
 static void
 test_body(void)
 {
-    char              buffer[512], small[64], expect[512];
+    char              buffer[512] = { 0 }, small[64], expect[512] = { 0 };
     commerce_str_t    body, again;
     commerce_write_t  w;
 
@@ -130,7 +131,7 @@ order(commerce_order_t *o, commerce_line_t *lines)
 static void
 test_order(void)
 {
-    char              buffer[4096];
+    char              buffer[4096] = { 0 };
     size_t            size;
     const char       *members;
     commerce_str_t    body;
@@ -147,7 +148,7 @@ test_order(void)
     body = commerce_event_finish(&w);
     members = strstr(buffer, "\"shop\":\"demo\",") + strlen("\"shop\":\"demo\",");
 
-    is_str((commerce_str_t) { members, body.len - (size_t) (members - buffer) },
+    is_str(((commerce_str_t) { members, body.len - (size_t) (members - buffer) }),
         "\"order_key\":\"k\\\"1\",\"state\":\"placed\",\"buyer\":\"k1:aa\",\"claimed\":13333,"
         "\"discount\":2000,\"payable\":null,\"lines\":[{\"sku\":\"A\",\"quantity\":1,"
         "\"amount\":9999,\"discount\":1500,\"seller\":\"amy\",\"tier2\":\"bob\","
@@ -157,8 +158,8 @@ test_order(void)
         "[{\"seller\":\"carl\",\"source\":\"group\"}],\"coupons\":[{\"campaign\":\"autumn\","
         "\"serial\":7,\"discount\":2000,\"use\":\"reserved\"}],\"doubt\":[\"unknown\",\"amount\"],"
         "\"attribution\":\"ATTR_OK\",\"policy\":\"00000000000000ff\","
-        "\"fp\":\"FINGERPRINT\"}", "an order's members");
-    ok(memmem(body.data, body.len, "openid", 6) == NULL, "no user");
+        "\"fp\":\"388ccf41ee9e649f\"}", "an order's members");
+    ok(strstr(buffer, "openid") == NULL, "no user");
 
     memset(&o, 0, sizeof(o));
     o.key = S("k");
@@ -178,13 +179,13 @@ test_order(void)
 static void
 test_largest(void)
 {
-    char              *buffer, text[COMMERCE_ID_MAX];
-    unsigned           i, kind;
-    size_t             size;
-    commerce_str_t     id = { text, sizeof(text) }, body;
-    commerce_line_t    lines[COMMERCE_LINES_MAX];
-    commerce_order_t   o;
-    commerce_write_t   w;
+    char             *buffer, text[COMMERCE_ID_MAX];
+    unsigned          i, kind;
+    size_t            size;
+    commerce_str_t    id = { text, sizeof(text) }, body;
+    commerce_line_t   lines[COMMERCE_LINES_MAX];
+    commerce_order_t  o;
+    commerce_write_t  w;
 
     for (kind = 0; kind < 3; kind++) {
         memset(text, "\"\1\377"[kind], sizeof(text));
@@ -221,7 +222,7 @@ test_largest(void)
         commerce_write_text(&w, "reason", commerce_reason(o.reason)->name);
         body = commerce_event_finish(&w);
         ok(body.len != 0, "an order of the largest kind: %zu of %zu bytes", body.len, size);
-        ok(kind == 1 || body.len < COMMERCE_VALUE_LIMIT, "goes through the outbox");
+        ok(kind != 0 || body.len < COMMERCE_VALUE_MAX, "of ids: goes through the outbox");
         free(buffer);
     }
 }

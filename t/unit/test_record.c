@@ -639,7 +639,7 @@ test_order(void)
     ok(!stored('i', "2026-1") && stored('i', "2026-9"), "so are the ids");
 
     restart();
-    commerce_order_write(&txn, shop, &o, version, &r);
+    commerce_order_write(&txn, shop, &o, version, &o);
     is_int(apply(), COMMERCE_TXN_CONFLICT, "a lost update is refused");
 
     restart();
