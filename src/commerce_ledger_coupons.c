@@ -216,10 +216,6 @@ commerce_ledger_load(commerce_ledger_work_t *work, unsigned i)
         return NULL;
     }
 
-    /* a coupon without a record was never touched, or is touched no more */
-
-    coupon->campaign = use->campaign;
-    coupon->serial = use->serial;
     work->loaded[i] = true;
 
     return coupon;

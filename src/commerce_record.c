@@ -224,6 +224,13 @@ commerce_coupon_read(commerce_reader_t *reader, unsigned campaign, uint32_t seri
         memset(coupon, 0, sizeof(commerce_coupon_t));
     }
 
+    /* one that was never touched has no record */
+
+    if (rc == COMMERCE_ABSENT) {
+        coupon->campaign = campaign;
+        coupon->serial = serial;
+    }
+
     return rc;
 }
 

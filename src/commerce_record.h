@@ -51,6 +51,7 @@ int commerce_room_find(commerce_reader_t *reader, commerce_str_t id, commerce_ro
 int commerce_buyer_read(commerce_reader_t *reader, commerce_str_t user, commerce_buyer_t *buyer, uint64_t *version);
 int commerce_campaign_read(commerce_reader_t *reader, unsigned number, commerce_campaign_t *campaign, uint64_t *version);
 int commerce_campaign_find(commerce_reader_t *reader, commerce_str_t id, commerce_campaign_t *campaign, uint64_t *version);
+/* COMMERCE_ABSENT: a coupon that was never touched; issued, campaign and serial are set */
 int commerce_coupon_read(commerce_reader_t *reader, unsigned campaign, uint32_t serial, commerce_coupon_t *coupon, uint64_t *version);
 int commerce_order_read(commerce_reader_t *reader, commerce_str_t user, commerce_str_t key, commerce_order_t *order, uint64_t *version);
 int commerce_order_find(commerce_reader_t *reader, commerce_str_t id, commerce_order_t *order, uint64_t *version);

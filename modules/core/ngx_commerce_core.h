@@ -3,9 +3,14 @@
  *
  * Inside the core module: how its files meet.
  *
- *   ngx_commerce_module.c     directives, configuration, process start and end
+ *   ngx_commerce_module.c     the module, its table for plugins, process start and end
+ *   ngx_commerce_conf.c       directives, ngx_commerce_order_conf.c those of orders
  *   ngx_commerce_pipeline.c   a request's way: body, evaluation, transaction, verdict
- *   ngx_commerce_order.c      order requests; confirm and cancel calls
+ *   ngx_commerce_case.c       what is known about a request; who it comes from
+ *   ngx_commerce_guard.c      what the configured locations leave open
+ *   ngx_commerce_order.c      order requests
+ *   ngx_commerce_notice.c     confirm and cancel calls
+ *   ngx_commerce_step.c       steps of orders that no request waits for
  *   ngx_commerce_outcome.c    what the upstream answered; filters
  *   ngx_commerce_headers.c    verdict headers in, client copies out
  *   ngx_commerce_source.c     facts of the request
@@ -13,6 +18,7 @@
  *   ngx_commerce_journal.c    events: buffer, writer election, drain of the outbox
  *   ngx_commerce_sweep.c      orders that are due
  *   ngx_commerce_answer.c     problem+json and action answers
+ *   ngx_commerce_visit.c      the end of a request
  *   ngx_commerce_variable.c   $commerce_*
  *   ngx_commerce_metrics.c    counters in shared memory, status JSON
  */
@@ -186,13 +192,33 @@ extern ngx_module_t            ngx_commerce_module;
 extern ngx_commerce_worker_t  *ngx_commerce_worker;
 
 /* ngx_commerce_module.c */
+commerce_str_t ngx_commerce_api_pseudonym(ngx_commerce_case_t *c);
+char *ngx_commerce_mode_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_commerce_store_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_commerce_user_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_commerce_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+char *ngx_commerce_guard_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_commerce_clock_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_commerce_keys_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+void *ngx_commerce_create_main_conf(ngx_conf_t *cf);
+char *ngx_commerce_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child);
+void *ngx_commerce_create_loc_conf(ngx_conf_t *cf);
+char *ngx_commerce_event_log_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_commerce_shop_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_commerce_log_handler(ngx_http_request_t *r);
+void *ngx_commerce_create_srv_conf(ngx_conf_t *cf);
+char *ngx_commerce_init_main_conf(ngx_conf_t *cf, void *conf);
+char *ngx_commerce_node_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 int64_t ngx_commerce_now_us(void);
 void ngx_commerce_complain(const char *what);       /* crit about the store, once a minute with a count */
 
 void ngx_commerce_note(ngx_conf_t *cf);
 ngx_int_t ngx_commerce_action(ngx_conf_t *cf, ngx_commerce_action_pt handler, void *conf);
 
-/* ngx_commerce_pipeline.c */
+/* ngx_commerce_pipeline.c, ngx_commerce_case.c, ngx_commerce_guard.c */
+commerce_reason_t ngx_commerce_who(ngx_commerce_ctx_t *ctx);
+ngx_uint_t ngx_commerce_counts(ngx_http_request_t *r);
+ngx_int_t ngx_commerce_guarded(ngx_http_request_t *r);
 ngx_int_t ngx_commerce_precontent_handler(ngx_http_request_t *r);
 ngx_commerce_ctx_t *ngx_commerce_get_ctx(ngx_http_request_t *r);
 ngx_commerce_ctx_t *ngx_commerce_ctx_create(ngx_http_request_t *r);
@@ -203,6 +229,7 @@ void ngx_commerce_event_deny(ngx_commerce_ctx_t *ctx);
 void ngx_commerce_object(ngx_commerce_ctx_t *ctx, commerce_reason_t reason);
 
 /* ngx_commerce_order.c */
+char *ngx_commerce_order_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed);
 char *ngx_commerce_order_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_commerce_order_line_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_commerce_order_success_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

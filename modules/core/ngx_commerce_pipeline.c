@@ -15,12 +15,10 @@
 static ngx_int_t ngx_commerce_subrequest(ngx_http_request_t *r, ngx_commerce_loc_conf_t *lcf);
 static ngx_uint_t ngx_commerce_redirected(ngx_commerce_ctx_t *ctx, ngx_commerce_loc_conf_t *lcf);
 static ngx_int_t ngx_commerce_start(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
-static ngx_uint_t ngx_commerce_counts(ngx_http_request_t *r);
 static ngx_int_t ngx_commerce_read_body(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx, size_t limit);
 static void ngx_commerce_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_commerce_evaluate(ngx_commerce_ctx_t *ctx);
 static commerce_reason_t ngx_commerce_judge(ngx_commerce_ctx_t *ctx);
-static commerce_reason_t ngx_commerce_who(ngx_commerce_ctx_t *ctx);
 static ngx_int_t ngx_commerce_commit(ngx_commerce_ctx_t *ctx);
 static void ngx_commerce_committed(ngx_commerce_job_t *job);
 static void ngx_commerce_committed_late(ngx_commerce_job_t *job);
@@ -31,9 +29,6 @@ static ngx_int_t ngx_commerce_refuse(ngx_commerce_ctx_t *ctx, commerce_reason_t 
 static ngx_int_t ngx_commerce_decide(ngx_commerce_ctx_t *ctx);
 static void ngx_commerce_wait(ngx_http_request_t *r);
 static void ngx_commerce_resume(ngx_http_request_t *r);
-static void ngx_commerce_cleanup(void *data);
-static ngx_int_t ngx_commerce_guarded(ngx_http_request_t *r);
-static ngx_uint_t ngx_commerce_method_overridden(ngx_http_request_t *r);
 
 
 ngx_int_t
@@ -180,7 +175,7 @@ ngx_commerce_start(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
 
 /* an order location's pages are not orders: safe methods are page views */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_commerce_counts(ngx_http_request_t *r)
 {
     return !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS));
@@ -359,40 +354,6 @@ ngx_commerce_object(ngx_commerce_ctx_t *ctx, commerce_reason_t reason)
         ctx->objected = reason;
         ngx_commerce_event_deny(ctx);
     }
-}
-
-
-static commerce_reason_t
-ngx_commerce_who(ngx_commerce_ctx_t *ctx)
-{
-    commerce_str_t            user;
-    commerce_reason_t         reason;
-    ngx_commerce_case_t      *c;
-    ngx_commerce_srv_conf_t  *scf;
-
-    c = &ctx->c;
-    scf = ngx_http_get_module_srv_conf(c->request, ngx_commerce_module);
-
-    c->shop = ngx_commerce_str(scf->shop);
-    c->reader.shop = c->shop;
-    c->user = commerce_string("");
-    c->verified = 0;
-
-    if (ctx->conf->user.type == 0) {
-        return COMMERCE_R(OK);
-    }
-
-    reason = ngx_commerce_source_read(c, &ctx->conf->user, &user);
-    if (reason == COMMERCE_R(INTERNAL)) {
-        return reason;
-    }
-
-    if (reason == COMMERCE_R(OK) && user.len && commerce_id_valid(user)) {
-        c->user = user;
-        c->verified = ctx->conf->user_verified;
-    }
-
-    return COMMERCE_R(OK);
 }
 
 
@@ -680,225 +641,6 @@ ngx_commerce_resume(ngx_http_request_t *r)
 
     ngx_http_core_run_phases(r);
     ngx_http_run_posted_requests(c);
-}
-
-
-/* the request is over: whatever is still on its way goes on alone */
-
-static void
-ngx_commerce_cleanup(void *data)
-{
-    ngx_commerce_ctx_t  *ctx = data;
-
-    if (ctx->job) {
-        ctx->job->data = NULL;
-        ctx->job->answered = 1;
-        ctx->job = NULL;
-    }
-}
-
-
-ngx_commerce_ctx_t *
-ngx_commerce_ctx_create(ngx_http_request_t *r)
-{
-    ngx_pool_cleanup_t  *cln;
-    ngx_commerce_ctx_t  *ctx;
-
-    r = r->main;
-
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_commerce_ctx_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    ctx = cln->data;
-    ngx_memzero(ctx, sizeof(ngx_commerce_ctx_t));
-
-    ctx->main = ngx_http_get_module_main_conf(r, ngx_commerce_module);
-    ctx->c.request = r;
-    ctx->c.arena.alloc = (void *(*)(void *, size_t)) ngx_palloc;
-    ctx->c.arena.owner = r->pool;
-    ctx->rc = NGX_DECLINED;
-
-    cln->handler = ngx_commerce_cleanup;
-
-    ngx_http_set_ctx(r, ctx, ngx_commerce_module);
-
-    return ctx;
-}
-
-
-/* r->ctx is wiped by internal redirects; the pool's cleanup list is not */
-
-ngx_commerce_ctx_t *
-ngx_commerce_get_ctx(ngx_http_request_t *r)
-{
-    ngx_pool_cleanup_t  *cln;
-    ngx_commerce_ctx_t  *ctx;
-
-    r = r->main;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_commerce_module);
-
-    if (ctx == NULL && (r->internal || r->filter_finalize || r->error_page)) {
-
-        for (cln = r->pool->cleanup; cln; cln = cln->next) {
-            if (cln->handler == ngx_commerce_cleanup) {
-                ctx = cln->data;
-                ngx_http_set_ctx(r, ctx, ngx_commerce_module);
-                break;
-            }
-        }
-    }
-
-    return ctx;
-}
-
-
-/* for variables: what is known, or who and touches evaluated without writing */
-
-ngx_int_t
-ngx_commerce_preview(ngx_http_request_t *r, ngx_commerce_ctx_t **pctx)
-{
-    ngx_commerce_job_t       *job;
-    ngx_commerce_ctx_t       *ctx;
-    ngx_commerce_case_t      *c;
-    ngx_commerce_srv_conf_t  *scf;
-
-    r = r->main;
-    ctx = ngx_commerce_get_ctx(r);
-
-    if (ctx && (ctx->phase != NGX_COMMERCE_PHASE_START || ctx->previewed || ctx->c.preview)) {
-        *pctx = ctx;
-        return NGX_OK;
-    }
-
-    scf = ngx_http_get_module_srv_conf(r, ngx_commerce_module);
-
-    if (scf->shop.len == 0) {
-        return NGX_DECLINED;
-    }
-
-    if (ctx == NULL) {
-        ctx = ngx_commerce_ctx_create(r);
-        if (ctx == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    job = ngx_commerce_job_create();
-    if (job == NULL) {
-        return NGX_ERROR;
-    }
-
-    c = &ctx->c;
-    ctx->conf = ngx_http_get_module_loc_conf(r, ngx_commerce_module);
-    c->mode = ctx->conf->mode;
-    c->txn = &job->txn;
-    c->now_us = ngx_commerce_now_us();
-    c->now = c->now_us / 1000000;
-    c->reader.arena = &c->arena;
-    c->reader.view = NULL;
-    c->preview = 1;
-
-    if (ngx_commerce_worker->store
-        && commerce_view_begin(ngx_commerce_worker->store, &c->reader.view) != COMMERCE_OK)
-    {
-        c->reader.view = NULL;
-    }
-
-    if (ngx_commerce_who(ctx) == COMMERCE_R(OK)) {
-        (void) ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_CLIENT, NGX_COMMERCE_STAGE_CLIENT);
-        (void) ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_TOUCHES, NGX_COMMERCE_STAGE_LINEAGE);
-    }
-
-    if (c->reader.view) {
-        commerce_view_end(c->reader.view);
-        c->reader.view = NULL;
-    }
-
-    ngx_commerce_job_free(job);
-
-    c->preview = 0;
-    c->touched = 0;
-    ctx->previewed = (ctx->conf->mode != NGX_COMMERCE_OFF);
-    *pctx = ctx;
-
-    return NGX_OK;
-}
-
-
-void
-ngx_commerce_note_reason(ngx_commerce_case_t *c, commerce_reason_t reason)
-{
-    if (c->preview || reason == COMMERCE_R(OK)) {
-        return;
-    }
-
-    if (c->noted == COMMERCE_R(OK)) {
-        c->noted = reason;
-    }
-}
-
-
-/* what the configured locations leave open */
-
-static ngx_int_t
-ngx_commerce_guarded(ngx_http_request_t *r)
-{
-    ngx_commerce_loc_conf_t  *lcf;
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_commerce_module);
-
-    if (lcf->guard != 1) {
-        return NGX_OK;
-    }
-
-    if (ngx_commerce_method_overridden(r)) {
-        return NGX_DECLINED;
-    }
-
-    if (ngx_commerce_counts(r)) {
-        return (lcf->order || lcf->action) ? NGX_OK : NGX_DECLINED;
-    }
-
-    /* a body where none belongs may still be read by a backend */
-
-    return (r->headers_in.content_length_n > 0 || r->headers_in.chunked) ? NGX_DECLINED : NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_commerce_method_overridden(ngx_http_request_t *r)
-{
-    ngx_str_t                value;
-    ngx_uint_t               i, k;
-    ngx_list_part_t         *part;
-    ngx_table_elt_t         *h;
-    static const ngx_str_t   names[] = {
-        ngx_string("X-HTTP-Method-Override"), ngx_string("X-HTTP-Method"), ngx_string("X-Method-Override"),
-        ngx_null_string
-    };
-
-    if (ngx_http_arg(r, (u_char *) "_method", 7, &value) == NGX_OK) {
-        return 1;
-    }
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            for (k = 0; names[k].len; k++) {
-                if (h[i].key.len == names[k].len
-                    && ngx_strncasecmp(h[i].key.data, names[k].data, names[k].len) == 0)
-                {
-                    return 1;
-                }
-            }
-        }
-    }
-
-    return 0;
 }
 
 

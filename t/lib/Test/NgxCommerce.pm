@@ -79,7 +79,7 @@ sub new
     Test::More::plan(skip_all => "no modules in $self->{modules}: run ci/build")
         unless -e "$self->{modules}/ngx_commerce_module.so";
 
-    $self->{dir} = File::Temp::tempdir('ngx-commerce-XXXXXX', TMPDIR => 1);
+    $self->{dir} = File::Temp::tempdir('ngx-commerce-' . 'X' x 6, TMPDIR => 1);
     chmod 0755, $self->{dir};
     mkdir "$self->{dir}/store" or die "cannot make the store: $!\n";
 

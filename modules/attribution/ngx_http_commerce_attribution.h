@@ -1,0 +1,88 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * Inside the attribution module: how its files meet.
+ *
+ *   ngx_http_commerce_attribution_module.c  the module, its stages
+ *   ngx_http_commerce_attribution_conf.c    directives
+ *   ngx_http_commerce_touch.c               touches of the request
+ *   ngx_http_commerce_binding.c             the buyer's record
+ *   ngx_http_commerce_winner.c              candidates, winners, credits
+ *   ngx_http_commerce_share.c               commerce_share
+ */
+
+#ifndef NGX_HTTP_COMMERCE_ATTRIBUTION_H
+#define NGX_HTTP_COMMERCE_ATTRIBUTION_H
+
+#include "../core/ngx_commerce.h"
+#include "../../src/platform/commerce_mini_program.h"
+
+
+typedef enum {
+    NGX_HTTP_COMMERCE_TOUCH_SHARE,
+    NGX_HTTP_COMMERCE_TOUCH_LIVE_ROOM,
+    NGX_HTTP_COMMERCE_TOUCH_PLAIN
+} ngx_http_commerce_touch_type_e;
+
+typedef struct {
+    ngx_http_commerce_touch_type_e  type;
+    ngx_commerce_source_t           source;
+    time_t                          lookback;       /* 0 = the type's own */
+    unsigned                        attested:1;
+} ngx_http_commerce_touch_conf_t;
+
+typedef struct {
+    ngx_array_t                *touches;            /* of ngx_http_commerce_touch_conf_t */
+    commerce_binding_policy_t   binding;
+    ngx_uint_t                  priority;
+    ngx_array_t                *appids;             /* of ngx_str_t; NULL = any */
+    ngx_commerce_source_t       scene;
+    ngx_flag_t                  mini_program;
+    unsigned                    binding_set:1;
+} ngx_http_commerce_attribution_conf_t;
+
+/* a touch of this request on its way to the verdict */
+typedef struct {
+    commerce_touch_t            touch;
+    commerce_reason_t           reason;             /* OK, or why it counts for nothing */
+    unsigned                    fresh:1;            /* first sight */
+    unsigned                    late:1;
+} ngx_http_commerce_touch_t;
+
+typedef struct {
+    ngx_commerce_case_t                   *c;
+    ngx_http_commerce_attribution_conf_t  *conf;
+    ngx_http_commerce_touch_t              touches[COMMERCE_TOUCHES_MAX];
+    ngx_uint_t                             ntouches;
+    commerce_buyer_t                      *buyer;       /* NULL: nobody verified, or no store */
+    uint64_t                               version;
+    commerce_binding_t                     decided;     /* the binding that this request is decided on */
+    commerce_reason_t                      client;      /* may this client bind? */
+    commerce_person_t                      people[6];   /* read once */
+    ngx_uint_t                             npeople;
+    commerce_candidate_t                  *candidates;
+    ngx_uint_t                             ncandidates;
+} ngx_http_commerce_attribution_t;
+
+
+extern ngx_module_t               ngx_http_commerce_attribution_module;
+extern const ngx_commerce_api_t  *ngx_http_commerce_core;
+
+char *ngx_http_commerce_mini_program_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+commerce_reason_t ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a);
+char *ngx_http_commerce_binding_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_commerce_attribution_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+char *ngx_http_commerce_priority_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+void ngx_http_commerce_remember(ngx_http_commerce_attribution_t *a);
+void *ngx_http_commerce_attribution_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_commerce_touch_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+commerce_reason_t ngx_http_commerce_winners(ngx_http_commerce_attribution_t *a);
+commerce_reason_t ngx_http_commerce_collect(ngx_http_commerce_attribution_t *a);
+commerce_person_t *ngx_http_commerce_person(ngx_http_commerce_attribution_t *a, uint64_t number);
+char *ngx_http_commerce_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed);
+void ngx_http_commerce_dimensions(ngx_http_commerce_attribution_t *a, commerce_touch_t *touch,
+    commerce_credit_t *credit);
+commerce_reason_t ngx_http_commerce_read_buyer(ngx_http_commerce_attribution_t *a);
+char *ngx_http_commerce_share_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+#endif

@@ -1,0 +1,313 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * Configuration: touches, binding, priority, mini programs.
+ */
+
+#include "ngx_http_commerce_attribution.h"
+
+
+static char *ngx_http_commerce_binding_param(ngx_conf_t *cf, ngx_str_t *word,
+    commerce_binding_policy_t *policy);
+
+
+void *
+ngx_http_commerce_attribution_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_commerce_attribution_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_commerce_attribution_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    conf->priority = NGX_CONF_UNSET_UINT;
+    conf->mini_program = NGX_CONF_UNSET;
+
+    conf->binding.validity = 30 * 86400;
+    conf->binding.protect = 15 * 86400;
+    conf->binding.renew = true;
+    conf->binding.self_purchase = COMMERCE_SELF_HOUSE;
+
+    return conf;
+}
+
+
+char *
+ngx_http_commerce_attribution_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_commerce_attribution_conf_t *prev = parent;
+    ngx_http_commerce_attribution_conf_t *conf = child;
+
+    ngx_conf_merge_uint_value(conf->priority, prev->priority, COMMERCE_PRIORITY_PROTECT_FIRST);
+
+    if (conf->touches == NULL) {
+        conf->touches = prev->touches;
+    }
+
+    if (!conf->binding_set) {
+        conf->binding = prev->binding;
+        conf->binding_set = prev->binding_set;
+    }
+
+    if (conf->mini_program == NGX_CONF_UNSET) {
+        conf->mini_program = prev->mini_program;
+        conf->appids = prev->appids;
+        conf->scene = prev->scene;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_commerce_touch_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t                             *value, s;
+    ngx_uint_t                             i;
+    ngx_http_commerce_touch_conf_t        *tc;
+    ngx_http_commerce_attribution_conf_t  *acf = conf;
+
+    ngx_http_commerce_core->note(cf);
+
+    if (acf->touches == NULL) {
+        acf->touches = ngx_array_create(cf->pool, 4, sizeof(ngx_http_commerce_touch_conf_t));
+        if (acf->touches == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (acf->touches->nelts == COMMERCE_TOUCHES_MAX) {
+        return "is given more than 8 times";
+    }
+
+    tc = ngx_array_push(acf->touches);
+    if (tc == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(tc, sizeof(ngx_http_commerce_touch_conf_t));
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "share") == 0) {
+        tc->type = NGX_HTTP_COMMERCE_TOUCH_SHARE;
+
+    } else if (ngx_strcmp(value[1].data, "live_room") == 0) {
+        tc->type = NGX_HTTP_COMMERCE_TOUCH_LIVE_ROOM;
+
+    } else if (ngx_strcmp(value[1].data, "plain") == 0) {
+        tc->type = NGX_HTTP_COMMERCE_TOUCH_PLAIN;
+
+    } else {
+        return ngx_http_commerce_invalid(cf, &value[1], "share, live_room, plain");
+    }
+
+    for (i = 3; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "lookback=", 9) == 0) {
+            s.data = value[i].data + 9;
+            s.len = value[i].len - 9;
+            tc->lookback = ngx_parse_time(&s, 1);
+
+            if (tc->lookback != (time_t) NGX_ERROR && tc->lookback > 0) {
+                continue;
+            }
+
+        } else if (ngx_strcmp(value[i].data, "attested") == 0
+                   && tc->type == NGX_HTTP_COMMERCE_TOUCH_LIVE_ROOM)
+        {
+            tc->attested = 1;
+            continue;
+        }
+
+        return ngx_http_commerce_invalid(cf, &value[i],
+                                         tc->type == NGX_HTTP_COMMERCE_TOUCH_LIVE_ROOM
+                                         ? "attested, lookback=time" : "lookback=time");
+    }
+
+    return ngx_http_commerce_core->source(cf, &value[2], NGX_COMMERCE_SOURCE_VALUE, &tc->source);
+}
+
+
+char *
+ngx_http_commerce_binding_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                                  *rv;
+    ngx_str_t                             *value;
+    ngx_uint_t                             i;
+    ngx_http_commerce_attribution_conf_t  *acf = conf;
+
+    ngx_http_commerce_core->note(cf);
+
+    if (acf->binding_set) {
+        return "is duplicate";
+    }
+
+    acf->binding_set = 1;
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        rv = ngx_http_commerce_binding_param(cf, &value[i], &acf->binding);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    if (!commerce_binding_policy_valid(&acf->binding)) {
+        return "protects longer than it is valid: protect= must not be above validity= (default 15d and 30d)";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_commerce_binding_param(ngx_conf_t *cf, ngx_str_t *word, commerce_binding_policy_t *policy)
+{
+    time_t      t;
+    int64_t    *duration;
+    ngx_str_t   s;
+
+    if (ngx_strcmp(word->data, "renew=on") == 0) {
+        policy->renew = true;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(word->data, "renew=off") == 0) {
+        policy->renew = false;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(word->data, "self_purchase=house") == 0) {
+        policy->self_purchase = COMMERCE_SELF_HOUSE;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(word->data, "self_purchase=upline") == 0) {
+        policy->self_purchase = COMMERCE_SELF_UPLINE;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(word->data, "self_purchase=self") == 0) {
+        policy->self_purchase = COMMERCE_SELF_ALLOWED;
+        return NGX_CONF_OK;
+    }
+
+    s.data = (u_char *) ngx_strchr(word->data, '=');
+
+    if (s.data) {
+        s.data++;
+        s.len = word->data + word->len - s.data;
+
+        duration = ngx_strncmp(word->data, "validity=", 9) == 0 ? &policy->validity
+                   : ngx_strncmp(word->data, "protect=", 8) == 0 ? &policy->protect
+                   : NULL;
+
+        if (duration && s.len == 7 && ngx_strncmp(s.data, "forever", 7) == 0) {
+            *duration = COMMERCE_FOREVER;
+            return NGX_CONF_OK;
+        }
+
+        t = duration ? ngx_parse_time(&s, 1) : (time_t) NGX_ERROR;
+
+        if (t != (time_t) NGX_ERROR && (t > 0 || duration == &policy->protect)) {
+            *duration = t;
+            return NGX_CONF_OK;
+        }
+    }
+
+    return ngx_http_commerce_invalid(cf, word,
+        "validity=time|forever, protect=time|0|forever, renew=on|off, self_purchase=house|upline|self");
+}
+
+
+char *
+ngx_http_commerce_priority_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t                             *value;
+    ngx_uint_t                             i;
+    ngx_http_commerce_attribution_conf_t  *acf = conf;
+
+    ngx_http_commerce_core->note(cf);
+
+    if (acf->priority != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 0; i < COMMERCE_PRIORITIES; i++) {
+        if (ngx_strcmp(value[1].data, commerce_priority_name(i)) == 0) {
+            acf->priority = i;
+            return NGX_CONF_OK;
+        }
+    }
+
+    return ngx_http_commerce_invalid(cf, &value[1], "protect_first, touch_first, live_first");
+}
+
+
+char *
+ngx_http_commerce_mini_program_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                                  *rv;
+    ngx_str_t                             *value, *appid, s;
+    ngx_uint_t                             i;
+    ngx_http_commerce_attribution_conf_t  *acf = conf;
+
+    ngx_http_commerce_core->note(cf);
+
+    if (acf->mini_program != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    acf->mini_program = 1;
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "appid=", 6) == 0 && value[i].len > 6) {
+
+            if (acf->appids == NULL) {
+                acf->appids = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
+                if (acf->appids == NULL) {
+                    return NGX_CONF_ERROR;
+                }
+            }
+
+            appid = ngx_array_push(acf->appids);
+            if (appid == NULL) {
+                return NGX_CONF_ERROR;
+            }
+
+            appid->data = value[i].data + 6;
+            appid->len = value[i].len - 6;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "scene=", 6) == 0) {
+            s.data = value[i].data + 6;
+            s.len = value[i].len - 6;
+
+            rv = ngx_http_commerce_core->source(cf, &s, NGX_COMMERCE_SOURCE_VALUE, &acf->scene);
+            if (rv != NGX_CONF_OK) {
+                return rv;
+            }
+
+            continue;
+        }
+
+        return ngx_http_commerce_invalid(cf, &value[i], "appid=id, scene=$variable");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_commerce_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\" in \"%V\", allowed: %s", word,
+                       &((ngx_str_t *) cf->args->elts)[0], allowed);
+    return NGX_CONF_ERROR;
+}

@@ -1,0 +1,278 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * The buyer's record: first sights, the binding, the last touch of each class; one write.
+ */
+
+#include "ngx_http_commerce_attribution.h"
+
+
+static ngx_uint_t ngx_http_commerce_bind(ngx_http_commerce_attribution_t *a);
+static ngx_http_commerce_touch_t *ngx_http_commerce_binding_touch(ngx_http_commerce_attribution_t *a);
+static void ngx_http_commerce_event_touch(ngx_http_commerce_attribution_t *a, ngx_http_commerce_touch_t *t);
+static void ngx_http_commerce_event_bind(ngx_http_commerce_attribution_t *a, commerce_binding_t *before,
+    ngx_http_commerce_touch_t *t, commerce_reason_t reason);
+
+
+commerce_reason_t
+ngx_http_commerce_read_buyer(ngx_http_commerce_attribution_t *a)
+{
+    int                   rc;
+    unsigned              kid;
+    u_char                prefix[NGX_INT_T_LEN], *p;
+    commerce_str_t        pseudonym;
+    ngx_commerce_case_t  *c;
+
+    c = a->c;
+
+    if (c->reader.view == NULL || !c->verified || c->user.len == 0) {
+        return COMMERCE_R(OK);
+    }
+
+    a->buyer = commerce_alloc(&c->arena, sizeof(commerce_buyer_t));
+    if (a->buyer == NULL) {
+        return COMMERCE_R(INTERNAL);
+    }
+
+    rc = commerce_buyer_read(&c->reader, c->user, a->buyer, &a->version);
+
+    if (rc == COMMERCE_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, c->request->connection->log, 0, "commerce: a buyer's record is not readable");
+        a->buyer = NULL;
+        return COMMERCE_R(OK);
+    }
+
+    a->decided = a->buyer->binding;
+
+    /* the cached pseudonym serves as long as its key signs */
+
+    pseudonym = a->buyer->pseudonym;
+    kid = commerce_keyring_signing_id(ngx_http_commerce_core->keyring(c), COMMERCE_KEY_PSEUDONYM);
+    p = ngx_sprintf(prefix, "%ui:", (ngx_uint_t) kid);
+
+    if (pseudonym.len > (size_t) (p - prefix) && ngx_memcmp(pseudonym.data, prefix, p - prefix) == 0) {
+        c->pseudonym = pseudonym;
+    }
+
+    return COMMERCE_R(OK);
+}
+
+
+/* first sights, the binding, the last touch of each class: one write of the buyer's record */
+
+void
+ngx_http_commerce_remember(ngx_http_commerce_attribution_t *a)
+{
+    ngx_uint_t                  i, changed;
+    ngx_commerce_case_t        *c;
+    ngx_http_commerce_touch_t  *t;
+
+    c = a->c;
+    changed = 0;
+
+    for (i = 0; i < a->ntouches; i++) {
+        t = &a->touches[i];
+
+        if (t->reason != COMMERCE_R(OK) || a->client != COMMERCE_R(OK)) {
+            continue;
+        }
+
+        t->fresh = commerce_buyer_sees(a->buyer, &t->touch, c->now);
+        changed |= t->fresh;
+
+        if (c->order && commerce_attribution_late(&a->decided, &t->touch, c->now)) {
+            t->late = 1;
+            ngx_http_commerce_core->note_reason(c, COMMERCE_R(LATE_TOUCH));
+        }
+    }
+
+    if (changed && !(c->request->method & (NGX_HTTP_HEAD|NGX_HTTP_OPTIONS))) {
+        changed |= ngx_http_commerce_bind(a);
+    }
+
+    for (i = 0; i < a->ntouches; i++) {
+        t = &a->touches[i];
+
+        if (t->fresh) {
+            commerce_buyer_remember(a->buyer, &t->touch);
+        }
+
+        if (t->fresh || t->reason != COMMERCE_R(OK)) {
+            ngx_http_commerce_event_touch(a, t);
+        }
+    }
+
+    /* a binding changed a moment ago by a rival's touch does not decide this order either */
+
+    if (c->order
+        && a->buyer->binding.owner
+        && a->buyer->binding.previous
+        && c->now - a->buyer->binding.changed < COMMERCE_LATE_TOUCH
+        && commerce_binding_state(&a->decided, c->now) != COMMERCE_BINDING_NONE
+        && a->decided.owner == a->buyer->binding.owner)
+    {
+        a->decided = commerce_binding_before(&a->buyer->binding);
+    }
+
+    if (!c->order) {
+        a->decided = a->buyer->binding;
+    }
+
+    if (changed && !c->preview) {
+        a->buyer->pseudonym = ngx_http_commerce_core->pseudonym(c);
+        commerce_buyer_write(c->txn, c->shop, c->user, a->buyer, a->version);
+    }
+}
+
+
+/* the strongest fresh touch of the request may bind */
+
+static ngx_uint_t
+ngx_http_commerce_bind(ngx_http_commerce_attribution_t *a)
+{
+    commerce_person_t          *person;
+    commerce_reason_t           reason;
+    commerce_binding_t          before;
+    ngx_commerce_case_t        *c;
+    ngx_http_commerce_touch_t  *t;
+
+    c = a->c;
+    t = ngx_http_commerce_binding_touch(a);
+
+    if (t == NULL) {
+        return 0;
+    }
+
+    person = ngx_http_commerce_person(a, t->touch.seller);
+    reason = commerce_person_judge(person);
+
+    if (reason != COMMERCE_R(OK)) {
+        ngx_http_commerce_core->note_reason(c, reason);
+        return 0;
+    }
+
+    before = a->buyer->binding;
+
+    (void) commerce_person_of_user(&c->reader, c->user, &c->buyer_person, NULL);
+
+    reason = commerce_binding_touch(&a->conf->binding, &a->buyer->binding, t->touch.seller,
+                                    c->buyer_person.number, c->now);
+
+    ngx_http_commerce_core->note_reason(c, reason);
+
+    if (ngx_memcmp(&before, &a->buyer->binding, sizeof(commerce_binding_t)) == 0) {
+        return 0;
+    }
+
+    if (!c->preview) {
+        ngx_http_commerce_event_bind(a, &before, t, reason);
+    }
+
+    /* an order is decided on the binding as it was, unless there was none to protect */
+
+    if (!(c->order && t->late)) {
+        a->decided = a->buyer->binding;
+    }
+
+    return 1;
+}
+
+
+static ngx_http_commerce_touch_t *
+ngx_http_commerce_binding_touch(ngx_http_commerce_attribution_t *a)
+{
+    ngx_uint_t                 i, k;
+    static commerce_source_t   order[] = {
+        COMMERCE_SOURCE_LIVE_ROOM, COMMERCE_SOURCE_SHARE, COMMERCE_SOURCE_GROUP, COMMERCE_SOURCE_CHANNEL
+    };
+
+    for (k = 0; k < sizeof(order) / sizeof(order[0]); k++) {
+
+        for (i = a->ntouches; i-- > 0; /* void */ ) {
+
+            if (a->touches[i].fresh
+                && a->touches[i].touch.source == order[k]
+                && a->touches[i].touch.seller)
+            {
+                return &a->touches[i];
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_commerce_event_touch(ngx_http_commerce_attribution_t *a, ngx_http_commerce_touch_t *t)
+{
+    commerce_write_t      w;
+    commerce_person_t    *person;
+    commerce_credit_t     dimensions;
+    ngx_commerce_case_t  *c;
+
+    c = a->c;
+
+    if (c->preview || ngx_http_commerce_core->event_start(c, &w, "touch") != NGX_OK) {
+        return;
+    }
+
+    ngx_memzero(&dimensions, sizeof(commerce_credit_t));
+    ngx_http_commerce_dimensions(a, &t->touch, &dimensions);
+
+    person = ngx_http_commerce_person(a, t->touch.seller);
+
+    commerce_write_optional(&w, "buyer", ngx_http_commerce_core->pseudonym(c));
+    commerce_write_text(&w, "source", commerce_cstr(commerce_source_name(t->touch.source)));
+    commerce_write_text(&w, "strength", commerce_cstr(commerce_strength_name(t->touch.strength)));
+    commerce_write_optional(&w, "seller", person ? person->id : commerce_string(""));
+    commerce_write_optional(&w, "group", dimensions.group_id);
+    commerce_write_optional(&w, "room", dimensions.room_id);
+    commerce_write_text(&w, "reason", commerce_reason(t->late ? COMMERCE_R(LATE_TOUCH) : t->reason)->name);
+
+    ngx_http_commerce_core->event_plain(c, &w);
+}
+
+
+static void
+ngx_http_commerce_event_bind(ngx_http_commerce_attribution_t *a, commerce_binding_t *before,
+    ngx_http_commerce_touch_t *t, commerce_reason_t reason)
+{
+    commerce_time_t       end;
+    commerce_write_t      w;
+    commerce_person_t    *person, *previous;
+    commerce_binding_t   *binding;
+    ngx_commerce_case_t  *c;
+
+    c = a->c;
+    binding = &a->buyer->binding;
+
+    if (ngx_http_commerce_core->event_start(c, &w, "bind") != NGX_OK) {
+        return;
+    }
+
+    person = ngx_http_commerce_person(a, binding->owner);
+    previous = before->owner && before->owner != binding->owner
+               ? ngx_http_commerce_person(a, before->owner) : NULL;
+
+    commerce_write_text(&w, "buyer", ngx_http_commerce_core->pseudonym(c));
+    commerce_write_text(&w, "seller", person ? person->id : commerce_string(""));
+    commerce_write_optional(&w, "previous", previous ? previous->id : commerce_string(""));
+    commerce_write_text(&w, "from", commerce_cstr(commerce_binding_state_name(
+                                        commerce_binding_state(before, c->now))));
+    commerce_write_text(&w, "reason", commerce_reason(reason)->name);
+    commerce_write_text(&w, "source", commerce_cstr(commerce_source_name(t->touch.source)));
+    commerce_write_int(&w, "start", binding->start);
+
+    end = commerce_binding_end(binding);
+    if (end != COMMERCE_FOREVER) {
+        commerce_write_int(&w, "end", end);
+    }
+
+    end = commerce_binding_protected_until(binding);
+    if (end != COMMERCE_FOREVER) {
+        commerce_write_int(&w, "protected_until", end);
+    }
+
+    ngx_http_commerce_core->event_money(c, &w);
+}

@@ -1,0 +1,294 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * Touches: what a request says about who brought its buyer.
+ */
+
+#include "ngx_http_commerce_attribution.h"
+
+
+/* tokens that were verified lately: a token is clicked by thousands, its MAC need not be made each time */
+typedef struct {
+    u_char      raw[COMMERCE_TOKEN_SIZE];
+    u_char      shop[COMMERCE_SHOP_MAX];
+    uint8_t     shop_len;                           /* 0 = empty slot */
+    uint8_t     reason;                             /* OK or TOKEN_BAD_MAC */
+} ngx_http_commerce_verified_t;
+
+
+#define NGX_HTTP_COMMERCE_VERIFIED     4096
+#define NGX_HTTP_COMMERCE_LOOKBACK     (7 * 86400)
+#define NGX_HTTP_COMMERCE_CONTENT      (14 * 86400)
+#define NGX_HTTP_COMMERCE_GROUP        (30 * 86400)
+#define NGX_HTTP_COMMERCE_LIVE_VIEW    86400
+#define NGX_HTTP_COMMERCE_LIVE_CLICK   (7 * 86400)
+
+
+static ngx_http_commerce_verified_t   *ngx_http_commerce_verified;  /* per worker, made at first use */
+static commerce_keyring_t             *ngx_http_commerce_verified_ring;
+
+
+static void ngx_http_commerce_collect_share(ngx_http_commerce_attribution_t *a,
+    ngx_http_commerce_touch_conf_t *tc, commerce_str_t text);
+static commerce_reason_t ngx_http_commerce_verify(ngx_commerce_case_t *c, commerce_token_t *token);
+static commerce_reason_t ngx_http_commerce_token_touch(ngx_http_commerce_attribution_t *a,
+    commerce_token_t *token, time_t lookback, commerce_touch_t *touch);
+static void ngx_http_commerce_collect_room(ngx_http_commerce_attribution_t *a,
+    ngx_http_commerce_touch_conf_t *tc, commerce_str_t text);
+
+
+commerce_reason_t
+ngx_http_commerce_collect(ngx_http_commerce_attribution_t *a)
+{
+    ngx_uint_t                       i;
+    commerce_str_t                   text;
+    commerce_reason_t                reason;
+    ngx_commerce_case_t             *c;
+    ngx_http_commerce_touch_conf_t  *tc;
+
+    c = a->c;
+
+    if (a->conf->touches == NULL) {
+        return COMMERCE_R(OK);
+    }
+
+    tc = a->conf->touches->elts;
+
+    for (i = 0; i < a->conf->touches->nelts && a->ntouches < COMMERCE_TOUCHES_MAX; i++) {
+
+        reason = ngx_http_commerce_core->read(c, &tc[i].source, &text);
+
+        if (reason == COMMERCE_R(INTERNAL)) {
+            return reason;
+        }
+
+        if (reason != COMMERCE_R(OK)) {
+            ngx_http_commerce_core->note_reason(c, reason);
+            continue;
+        }
+
+        if (text.len == 0) {
+            continue;
+        }
+
+        switch (tc[i].type) {
+
+        case NGX_HTTP_COMMERCE_TOUCH_SHARE:
+            ngx_http_commerce_collect_share(a, &tc[i], text);
+            break;
+
+        case NGX_HTTP_COMMERCE_TOUCH_LIVE_ROOM:
+            ngx_http_commerce_collect_room(a, &tc[i], text);
+            break;
+
+        default: /* plain: reported only */
+            ngx_memzero(&a->touches[a->ntouches], sizeof(ngx_http_commerce_touch_t));
+            a->touches[a->ntouches].touch.source = COMMERCE_SOURCE_PLAIN;
+            a->touches[a->ntouches].touch.first = c->now;
+            a->touches[a->ntouches].reason = COMMERCE_R(TOKEN_SCOPE);
+            a->ntouches++;
+            break;
+        }
+    }
+
+    return COMMERCE_R(OK);
+}
+
+
+static void
+ngx_http_commerce_collect_share(ngx_http_commerce_attribution_t *a, ngx_http_commerce_touch_conf_t *tc,
+    commerce_str_t text)
+{
+    commerce_token_t            token;
+    commerce_reason_t           reason;
+    ngx_http_commerce_touch_t  *t;
+
+    t = &a->touches[a->ntouches++];
+    ngx_memzero(t, sizeof(ngx_http_commerce_touch_t));
+
+    reason = commerce_token_parse(text, &token);
+
+    if (reason == COMMERCE_R(OK)) {
+        reason = ngx_http_commerce_verify(a->c, &token);
+    }
+
+    if (reason == COMMERCE_R(OK) && commerce_token_expired(&token, a->c->now)) {
+        reason = COMMERCE_R(TOKEN_EXPIRED);
+    }
+
+    if (reason == COMMERCE_R(OK) && (token.flags & COMMERCE_TOKEN_TEST)) {
+        reason = COMMERCE_R(TOKEN_SCOPE);
+    }
+
+    if (reason == COMMERCE_R(OK)) {
+        reason = ngx_http_commerce_token_touch(a, &token, tc->lookback, &t->touch);
+    }
+
+    t->reason = reason;
+    ngx_http_commerce_core->note_reason(a->c, reason);
+}
+
+
+/* the MAC, or what it was a moment ago; time is no part of it */
+
+static commerce_reason_t
+ngx_http_commerce_verify(ngx_commerce_case_t *c, commerce_token_t *token)
+{
+    uint64_t                       slot;
+    commerce_reason_t              reason;
+    commerce_keyring_t            *ring;
+    ngx_http_commerce_verified_t  *v;
+
+    ring = ngx_http_commerce_core->keyring(c);
+
+    if (ngx_http_commerce_verified_ring != ring) {
+
+        if (ngx_http_commerce_verified == NULL) {
+            ngx_http_commerce_verified = ngx_alloc(NGX_HTTP_COMMERCE_VERIFIED
+                                                   * sizeof(ngx_http_commerce_verified_t),
+                                                   c->request->connection->log);
+        }
+
+        if (ngx_http_commerce_verified == NULL) {
+            return commerce_token_verify(ring, c->shop, token, c->now);
+        }
+
+        ngx_memzero(ngx_http_commerce_verified,
+                    NGX_HTTP_COMMERCE_VERIFIED * sizeof(ngx_http_commerce_verified_t));
+        ngx_http_commerce_verified_ring = ring;
+    }
+
+    /* the digest is the MAC itself: as good as random for genuine tokens */
+
+    slot = token->digest & (NGX_HTTP_COMMERCE_VERIFIED - 1);
+    v = &ngx_http_commerce_verified[slot];
+
+    if (v->shop_len == c->shop.len
+        && ngx_memcmp(v->raw, token->raw, COMMERCE_TOKEN_SIZE) == 0
+        && ngx_memcmp(v->shop, c->shop.data, c->shop.len) == 0)
+    {
+        return COMMERCE_R(OK);
+    }
+
+    reason = commerce_token_verify(ring, c->shop, token, c->now);
+
+    if (reason == COMMERCE_R(OK)) {
+        ngx_memcpy(v->raw, token->raw, COMMERCE_TOKEN_SIZE);
+        ngx_memcpy(v->shop, c->shop.data, c->shop.len);
+        v->shop_len = (uint8_t) c->shop.len;
+    }
+
+    return reason;
+}
+
+
+/* what the token says; group leaders and hosts come from the store, without it only the seller is known */
+
+static commerce_reason_t
+ngx_http_commerce_token_touch(ngx_http_commerce_attribution_t *a, commerce_token_t *token,
+    time_t lookback, commerce_touch_t *touch)
+{
+    int                rc;
+    commerce_room_t    room;
+    commerce_group_t   group;
+
+    touch->strength = COMMERCE_STRENGTH_SIGNED;
+    touch->digest = token->digest;
+    touch->first = a->c->now;
+    touch->seller = token->seller;
+    touch->upline = token->upline;
+
+    switch (token->context) {
+
+    case COMMERCE_CONTEXT_GROUP:
+        touch->group = token->context_id;
+        break;
+
+    case COMMERCE_CONTEXT_LIVE_ROOM:
+        touch->room = token->context_id;
+        break;
+
+    case COMMERCE_CONTEXT_CHANNEL:
+        touch->channel = token->context_id;
+        break;
+
+    default:
+        touch->landing = token->context_id;
+        break;
+    }
+
+    if (token->seller) {
+        touch->source = COMMERCE_SOURCE_SHARE;
+        touch->lookback = lookback ? lookback
+                          : token->context == COMMERCE_CONTEXT_CONTENT ? NGX_HTTP_COMMERCE_CONTENT
+                          : NGX_HTTP_COMMERCE_LOOKBACK;
+        return COMMERCE_R(OK);
+    }
+
+    if (a->c->reader.view == NULL) {
+        return COMMERCE_R(OWNER_UNKNOWN);
+    }
+
+    if (touch->group) {
+        touch->source = COMMERCE_SOURCE_GROUP;
+        touch->lookback = lookback ? lookback : NGX_HTTP_COMMERCE_GROUP;
+
+        rc = commerce_group_read(&a->c->reader, touch->group, &group, NULL);
+        touch->seller = rc == COMMERCE_OK ? group.leader : 0;
+
+        return rc == COMMERCE_OK ? COMMERCE_R(OK) : COMMERCE_R(GROUP_UNKNOWN);
+    }
+
+    if (touch->room) {
+        touch->source = COMMERCE_SOURCE_LIVE_ROOM;
+        touch->lookback = lookback ? lookback : NGX_HTTP_COMMERCE_LIVE_CLICK;
+
+        rc = commerce_room_read(&a->c->reader, touch->room, &room, NULL);
+        touch->seller = rc == COMMERCE_OK ? room.host : 0;
+
+        return rc == COMMERCE_OK ? COMMERCE_R(OK) : COMMERCE_R(LIVE_ROOM_UNKNOWN);
+    }
+
+    touch->source = COMMERCE_SOURCE_CHANNEL;
+
+    return COMMERCE_R(OWNER_UNKNOWN);
+}
+
+
+static void
+ngx_http_commerce_collect_room(ngx_http_commerce_attribution_t *a, ngx_http_commerce_touch_conf_t *tc,
+    commerce_str_t text)
+{
+    int                         rc;
+    commerce_room_t             room;
+    ngx_http_commerce_touch_t  *t;
+
+    t = &a->touches[a->ntouches++];
+    ngx_memzero(t, sizeof(ngx_http_commerce_touch_t));
+
+    t->touch.source = COMMERCE_SOURCE_LIVE_ROOM;
+    t->touch.strength = tc->attested ? COMMERCE_STRENGTH_ATTESTED : COMMERCE_STRENGTH_PLAIN;
+    t->touch.first = a->c->now;
+    t->touch.lookback = tc->lookback ? tc->lookback : NGX_HTTP_COMMERCE_LIVE_VIEW;
+    t->reason = tc->attested ? COMMERCE_R(OK) : COMMERCE_R(LIVE_NOT_ATTESTED);
+
+    if (t->reason == COMMERCE_R(OK)) {
+
+        rc = a->c->reader.view && commerce_id_valid(text)
+             ? commerce_room_find(&a->c->reader, text, &room, NULL) : COMMERCE_ABSENT;
+
+        if (rc != COMMERCE_OK) {
+            t->reason = COMMERCE_R(LIVE_ROOM_UNKNOWN);
+
+        } else {
+            t->touch.room = room.number;
+            t->touch.seller = room.host;
+
+            /* the same room under another host is another touch */
+            t->touch.digest = commerce_hash(commerce_hash(COMMERCE_HASH_START, &room.number,
+                                            sizeof(room.number)), &room.host, sizeof(room.host));
+        }
+    }
+
+    ngx_http_commerce_core->note_reason(a->c, t->reason);
+}

@@ -1,0 +1,320 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * Who may win, and who does: candidates, winners per line, credits.
+ */
+
+#include "ngx_http_commerce_attribution.h"
+
+
+static void ngx_http_commerce_candidate(ngx_http_commerce_attribution_t *a, commerce_source_t source,
+    uint64_t seller, commerce_touch_t *touch, const uint8_t *lines);
+static commerce_touch_t *ngx_http_commerce_latest(ngx_http_commerce_attribution_t *a,
+    commerce_source_t source);
+static int ngx_http_commerce_credit(ngx_http_commerce_attribution_t *a, commerce_winner_t *winner,
+    int candidate, ngx_uint_t contributor);
+
+
+/* each person is read once per request; number 0 in the result: unknown */
+
+commerce_person_t *
+ngx_http_commerce_person(ngx_http_commerce_attribution_t *a, uint64_t number)
+{
+    ngx_uint_t           i;
+    commerce_person_t   *person;
+
+    for (i = 0; i < a->npeople; i++) {
+        if (a->people[i].number == number) {
+            return &a->people[i];
+        }
+    }
+
+    if (a->npeople == sizeof(a->people) / sizeof(a->people[0])) {
+        a->npeople--;
+    }
+
+    person = &a->people[a->npeople];
+
+    if (number == 0 || a->c->reader.view == NULL
+        || commerce_person_read(&a->c->reader, number, person, NULL) != COMMERCE_OK)
+    {
+        return NULL;
+    }
+
+    a->npeople++;
+
+    return person;
+}
+
+
+/* everybody who may win, in no particular order: the preset is the rule's */
+
+commerce_reason_t
+ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a)
+{
+    ngx_uint_t                 i;
+    commerce_touch_t          *touch;
+    ngx_commerce_case_t       *c;
+    commerce_binding_state_t   state;
+    static commerce_source_t   classes[] = {
+        COMMERCE_SOURCE_LIVE_ROOM, COMMERCE_SOURCE_SHARE, COMMERCE_SOURCE_GROUP, COMMERCE_SOURCE_CHANNEL
+    };
+
+    c = a->c;
+
+    a->candidates = commerce_alloc(&c->arena, (sizeof(classes) / sizeof(classes[0]) + 1 + c->ncoupons)
+                                              * sizeof(commerce_candidate_t));
+    if (a->candidates == NULL) {
+        return COMMERCE_R(INTERNAL);
+    }
+
+    state = commerce_binding_state(&a->decided, c->now);
+
+    if (state == COMMERCE_BINDING_PROTECTED || state == COMMERCE_BINDING_OPEN) {
+        ngx_http_commerce_candidate(a, state == COMMERCE_BINDING_PROTECTED ? COMMERCE_SOURCE_PROTECTED
+                                                                           : COMMERCE_SOURCE_OPEN,
+                                    a->decided.owner, NULL, NULL);
+    }
+
+    for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+        touch = ngx_http_commerce_latest(a, classes[i]);
+
+        if (touch) {
+            ngx_http_commerce_candidate(a, classes[i], touch->seller, touch, NULL);
+
+            /* a binding keeps the dimensions of its owner's latest touch */
+
+            if (touch->seller && touch->seller == a->candidates[0].seller.number
+                && (state == COMMERCE_BINDING_PROTECTED || state == COMMERCE_BINDING_OPEN)
+                && touch->first >= a->candidates[0].touch.first)
+            {
+                a->candidates[0].touch = *touch;
+            }
+        }
+    }
+
+    if (c->order) {
+        for (i = 0; i < c->ncoupons; i++) {
+            if (c->coupons[i].reason == COMMERCE_R(OK) && c->coupons[i].use.campaign.promoter) {
+                ngx_http_commerce_candidate(a, COMMERCE_SOURCE_PROMOTER,
+                                            c->coupons[i].use.campaign.promoter, NULL,
+                                            c->order->line_count ? c->coupons[i].admits : NULL);
+            }
+        }
+    }
+
+    return COMMERCE_R(OK);
+}
+
+
+static void
+ngx_http_commerce_candidate(ngx_http_commerce_attribution_t *a, commerce_source_t source,
+    uint64_t seller, commerce_touch_t *touch, const uint8_t *lines)
+{
+    u_char                *p;
+    commerce_person_t     *person;
+    commerce_candidate_t  *candidate;
+
+    candidate = &a->candidates[a->ncandidates++];
+    candidate->source = source;
+    candidate->lines = lines;
+
+    if (touch) {
+        candidate->touch = *touch;
+    }
+
+    person = ngx_http_commerce_person(a, seller);
+
+    if (person) {
+        candidate->seller = *person;
+        return;
+    }
+
+    if (a->c->reader.view || seller == 0) {
+        return;                     /* unknown: gives no candidate */
+    }
+
+    /* no store: the token's word is taken, under its number */
+
+    candidate->seller.number = seller;
+    p = commerce_alloc(&a->c->arena, NGX_INT64_LEN + 1);
+
+    if (p) {
+        candidate->seller.id.data = (char *) p;
+        candidate->seller.id.len = ngx_sprintf(p, "#%uL", seller) - p;
+    }
+}
+
+
+/* the latest live touch of a class: this request's, or the remembered one */
+
+static commerce_touch_t *
+ngx_http_commerce_latest(ngx_http_commerce_attribution_t *a, commerce_source_t source)
+{
+    ngx_uint_t                  i;
+    commerce_touch_t           *latest;
+    ngx_http_commerce_touch_t  *t;
+
+    latest = NULL;
+
+    for (i = 0; i < a->ntouches; i++) {
+        t = &a->touches[i];
+
+        if (t->reason == COMMERCE_R(OK) && t->touch.source == source && !t->late
+            && (latest == NULL || t->touch.first >= latest->first))
+        {
+            latest = &t->touch;
+        }
+    }
+
+    if (a->buyer
+        && a->buyer->last[source].source == source
+        && (latest == NULL || a->buyer->last[source].first > latest->first)
+        && !(a->c->order && commerce_attribution_late(&a->decided, &a->buyer->last[source], a->c->now)
+             && source != COMMERCE_SOURCE_NONE))
+    {
+        latest = &a->buyer->last[source];
+    }
+
+    if (latest && !commerce_touch_live(latest, a->c->now)) {
+        ngx_http_commerce_core->note_reason(a->c, COMMERCE_R(ATTR_LOOKBACK_EXCEEDED));
+        return NULL;
+    }
+
+    return latest;
+}
+
+
+commerce_reason_t
+ngx_http_commerce_winners(ngx_http_commerce_attribution_t *a)
+{
+    int                   first;
+    ngx_uint_t            i, k;
+    commerce_winner_t     winner;
+    ngx_commerce_case_t  *c;
+
+    c = a->c;
+
+    if (a->ncandidates == 0) {
+        ngx_memzero(&c->winner, sizeof(commerce_winner_t));
+        c->winner.winner = -1;
+        c->winner.reason = COMMERCE_R(ATTR_DIRECT);
+        return COMMERCE_R(OK);
+    }
+
+    if (c->buyer_person.number == 0 && c->verified && c->reader.view) {
+        (void) commerce_person_of_user(&c->reader, c->user, &c->buyer_person, NULL);
+    }
+
+    commerce_attribution_winner(a->conf->priority, a->conf->binding.self_purchase,
+                                c->buyer_person.number, a->candidates, a->ncandidates, 0, &c->winner);
+
+    c->attribution = c->winner.reason;
+    first = ngx_http_commerce_credit(a, &c->winner, c->winner.winner, 0);
+
+    if (c->order) {
+
+        for (i = 0; i < c->order->line_count; i++) {
+
+            if (i == 0) {
+                c->order->lines[i].credit = first;
+                continue;
+            }
+
+            commerce_attribution_winner(a->conf->priority, a->conf->binding.self_purchase,
+                                        c->buyer_person.number, a->candidates, a->ncandidates, i, &winner);
+            c->order->lines[i].credit = ngx_http_commerce_credit(a, &winner, winner.winner, 0);
+        }
+
+        for (k = 0; k < COMMERCE_CONTRIBUTORS; k++) {
+            (void) ngx_http_commerce_credit(a, &c->winner, c->winner.contributors[k], 1);
+        }
+    }
+
+    return COMMERCE_R(OK);
+}
+
+
+/* the credit of a candidate, made once; -1 = house */
+
+static int
+ngx_http_commerce_credit(ngx_http_commerce_attribution_t *a, commerce_winner_t *winner, int index,
+    ngx_uint_t contributor)
+{
+    ngx_uint_t             i;
+    commerce_person_t     *seller;
+    commerce_credit_t     *credit;
+    ngx_commerce_case_t   *c;
+    commerce_candidate_t  *candidate;
+
+    c = a->c;
+
+    if (index < 0) {
+        return -1;
+    }
+
+    candidate = &a->candidates[index];
+    seller = &candidate->seller;
+
+    if (winner->upline && !contributor) {
+        seller = ngx_http_commerce_person(a, seller->upline);
+
+        if (commerce_person_judge(seller) != COMMERCE_R(OK)) {
+            return -1;
+        }
+    }
+
+    for (i = 0; i < c->ncredits; i++) {
+
+        if (c->credits[i].seller == seller->number && c->credits[i].source == candidate->source) {
+
+            if (!contributor) {
+                c->credits[i].contributor = false;
+            }
+
+            return (int) i;
+        }
+    }
+
+    if (c->ncredits == COMMERCE_CREDITS_MAX) {
+        return -1;
+    }
+
+    credit = &c->credits[c->ncredits];
+    ngx_memzero(credit, sizeof(commerce_credit_t));
+
+    credit->source = candidate->source;
+    credit->seller = seller->number;
+    credit->seller_id = seller->id;
+    credit->channel = candidate->touch.channel;
+    credit->touched = candidate->touch.first;
+    credit->contributor = contributor;
+
+    ngx_http_commerce_dimensions(a, &candidate->touch, credit);
+
+    return (int) c->ncredits++;
+}
+
+
+void
+ngx_http_commerce_dimensions(ngx_http_commerce_attribution_t *a, commerce_touch_t *touch,
+    commerce_credit_t *credit)
+{
+    commerce_room_t    room;
+    commerce_group_t   group;
+    commerce_reader_t  *reader;
+
+    reader = &a->c->reader;
+
+    if (reader->view == NULL) {
+        return;
+    }
+
+    if (touch->group && commerce_group_read(reader, touch->group, &group, NULL) == COMMERCE_OK) {
+        credit->group_id = group.id;
+    }
+
+    if (touch->room && commerce_room_read(reader, touch->room, &room, NULL) == COMMERCE_OK) {
+        credit->room_id = room.id;
+    }
+}

@@ -1,0 +1,202 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * The case of a request: made once, found again after redirects, evaluated early for variables.
+ */
+
+#include "ngx_commerce_core.h"
+
+
+static void ngx_commerce_cleanup(void *data);
+
+
+commerce_reason_t
+ngx_commerce_who(ngx_commerce_ctx_t *ctx)
+{
+    commerce_str_t            user;
+    commerce_reason_t         reason;
+    ngx_commerce_case_t      *c;
+    ngx_commerce_srv_conf_t  *scf;
+
+    c = &ctx->c;
+    scf = ngx_http_get_module_srv_conf(c->request, ngx_commerce_module);
+
+    c->shop = ngx_commerce_str(scf->shop);
+    c->reader.shop = c->shop;
+    c->user = commerce_string("");
+    c->verified = 0;
+
+    if (ctx->conf->user.type == 0) {
+        return COMMERCE_R(OK);
+    }
+
+    reason = ngx_commerce_source_read(c, &ctx->conf->user, &user);
+    if (reason == COMMERCE_R(INTERNAL)) {
+        return reason;
+    }
+
+    if (reason == COMMERCE_R(OK) && user.len && commerce_id_valid(user)) {
+        c->user = user;
+        c->verified = ctx->conf->user_verified;
+    }
+
+    return COMMERCE_R(OK);
+}
+
+
+/* the request is over: whatever is still on its way goes on alone */
+
+static void
+ngx_commerce_cleanup(void *data)
+{
+    ngx_commerce_ctx_t  *ctx = data;
+
+    if (ctx->job) {
+        ctx->job->data = NULL;
+        ctx->job->answered = 1;
+        ctx->job = NULL;
+    }
+}
+
+
+ngx_commerce_ctx_t *
+ngx_commerce_ctx_create(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+    ngx_commerce_ctx_t  *ctx;
+
+    r = r->main;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_commerce_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_commerce_ctx_t));
+
+    ctx->main = ngx_http_get_module_main_conf(r, ngx_commerce_module);
+    ctx->c.request = r;
+    ctx->c.arena.alloc = (void *(*)(void *, size_t)) ngx_palloc;
+    ctx->c.arena.owner = r->pool;
+    ctx->rc = NGX_DECLINED;
+
+    cln->handler = ngx_commerce_cleanup;
+
+    ngx_http_set_ctx(r, ctx, ngx_commerce_module);
+
+    return ctx;
+}
+
+
+/* r->ctx is wiped by internal redirects; the pool's cleanup list is not */
+
+ngx_commerce_ctx_t *
+ngx_commerce_get_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+    ngx_commerce_ctx_t  *ctx;
+
+    r = r->main;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_commerce_module);
+
+    if (ctx == NULL && (r->internal || r->filter_finalize || r->error_page)) {
+
+        for (cln = r->pool->cleanup; cln; cln = cln->next) {
+            if (cln->handler == ngx_commerce_cleanup) {
+                ctx = cln->data;
+                ngx_http_set_ctx(r, ctx, ngx_commerce_module);
+                break;
+            }
+        }
+    }
+
+    return ctx;
+}
+
+
+/* for variables: what is known, or who and touches evaluated without writing */
+
+ngx_int_t
+ngx_commerce_preview(ngx_http_request_t *r, ngx_commerce_ctx_t **pctx)
+{
+    ngx_commerce_job_t       *job;
+    ngx_commerce_ctx_t       *ctx;
+    ngx_commerce_case_t      *c;
+    ngx_commerce_srv_conf_t  *scf;
+
+    r = r->main;
+    ctx = ngx_commerce_get_ctx(r);
+
+    if (ctx && (ctx->phase != NGX_COMMERCE_PHASE_START || ctx->previewed || ctx->c.preview)) {
+        *pctx = ctx;
+        return NGX_OK;
+    }
+
+    scf = ngx_http_get_module_srv_conf(r, ngx_commerce_module);
+
+    if (scf->shop.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    if (ctx == NULL) {
+        ctx = ngx_commerce_ctx_create(r);
+        if (ctx == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    job = ngx_commerce_job_create();
+    if (job == NULL) {
+        return NGX_ERROR;
+    }
+
+    c = &ctx->c;
+    ctx->conf = ngx_http_get_module_loc_conf(r, ngx_commerce_module);
+    c->mode = ctx->conf->mode;
+    c->txn = &job->txn;
+    c->now_us = ngx_commerce_now_us();
+    c->now = c->now_us / 1000000;
+    c->reader.arena = &c->arena;
+    c->reader.view = NULL;
+    c->preview = 1;
+
+    if (ngx_commerce_worker->store
+        && commerce_view_begin(ngx_commerce_worker->store, &c->reader.view) != COMMERCE_OK)
+    {
+        c->reader.view = NULL;
+    }
+
+    if (ngx_commerce_who(ctx) == COMMERCE_R(OK)) {
+        (void) ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_CLIENT, NGX_COMMERCE_STAGE_CLIENT);
+        (void) ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_TOUCHES, NGX_COMMERCE_STAGE_LINEAGE);
+    }
+
+    if (c->reader.view) {
+        commerce_view_end(c->reader.view);
+        c->reader.view = NULL;
+    }
+
+    ngx_commerce_job_free(job);
+
+    c->preview = 0;
+    c->touched = 0;
+    ctx->previewed = (ctx->conf->mode != NGX_COMMERCE_OFF);
+    *pctx = ctx;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_commerce_note_reason(ngx_commerce_case_t *c, commerce_reason_t reason)
+{
+    if (c->preview || reason == COMMERCE_R(OK)) {
+        return;
+    }
+
+    if (c->noted == COMMERCE_R(OK)) {
+        c->noted = reason;
+    }
+}

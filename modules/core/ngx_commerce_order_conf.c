@@ -1,0 +1,286 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * commerce_order, commerce_order_line, commerce_order_success.
+ */
+
+#include "ngx_commerce_core.h"
+
+
+static ngx_commerce_order_conf_t *ngx_commerce_order_conf(ngx_conf_t *cf, ngx_commerce_loc_conf_t *lcf);
+static char *ngx_commerce_order_param(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_order_conf_t *oc);
+static char *ngx_commerce_order_pointer(ngx_conf_t *cf, ngx_str_t *word, size_t prefix, commerce_str_t *pointer);
+
+
+/* configuration */
+
+static ngx_commerce_order_conf_t *
+ngx_commerce_order_conf(ngx_conf_t *cf, ngx_commerce_loc_conf_t *lcf)
+{
+    if (lcf->order == NULL) {
+        lcf->order = ngx_pcalloc(cf->pool, sizeof(ngx_commerce_order_conf_t));
+        if (lcf->order == NULL) {
+            return NULL;
+        }
+
+        lcf->order_file = cf->conf_file->file.name.data;
+        lcf->order_line = cf->conf_file->line;
+
+        lcf->order->unit = COMMERCE_UNIT_FEN;
+        lcf->order->in_flight = 75;
+        lcf->order->body = 65536;
+        lcf->order->success_status = NGX_HTTP_OK;
+    }
+
+    return lcf->order;
+}
+
+
+char *
+ngx_commerce_order_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                       *rv;
+    ngx_str_t                  *value;
+    ngx_uint_t                  i;
+    ngx_commerce_loc_conf_t    *lcf = conf;
+    ngx_commerce_order_conf_t  *oc;
+
+    ngx_commerce_note(cf);
+
+    oc = ngx_commerce_order_conf(cf, lcf);
+    if (oc == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (oc->order_set) {
+        return "is duplicate";
+    }
+
+    oc->order_set = 1;
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        rv = ngx_commerce_order_param(cf, &value[i], oc);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    if (oc->key.type == 0) {
+        return "needs key=, for example key=$http_idempotency_key or key=json:/client_key";
+    }
+
+    oc->reads_body = (oc->key.type == NGX_COMMERCE_SOURCE_BODY || oc->lines.data);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_commerce_order_param(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_order_conf_t *oc)
+{
+    ssize_t    size;
+    ngx_str_t  s;
+
+    if (ngx_strncmp(word->data, "key=", 4) == 0) {
+        s.data = word->data + 4;
+        s.len = word->len - 4;
+        return ngx_commerce_source_compile(cf, &s, NGX_COMMERCE_SOURCE_VALUE|NGX_COMMERCE_SOURCE_BODY,
+                                           &oc->key);
+    }
+
+    if (ngx_strncmp(word->data, "lines=json:", 11) == 0) {
+        return ngx_commerce_order_pointer(cf, word, 11, &oc->lines);
+    }
+
+    if (ngx_strncmp(word->data, "id=response:", 12) == 0) {
+        return ngx_commerce_order_pointer(cf, word, 12, &oc->id);
+    }
+
+    if (ngx_strncmp(word->data, "payable=response:", 17) == 0) {
+        return ngx_commerce_order_pointer(cf, word, 17, &oc->payable);
+    }
+
+    if (ngx_strncmp(word->data, "freight=response:", 17) == 0) {
+        return ngx_commerce_order_pointer(cf, word, 17, &oc->freight);
+    }
+
+    if (ngx_strcmp(word->data, "unit=fen") == 0) {
+        oc->unit = COMMERCE_UNIT_FEN;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(word->data, "unit=yuan") == 0) {
+        oc->unit = COMMERCE_UNIT_YUAN;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(word->data, "in_flight=", 10) == 0) {
+        s.data = word->data + 10;
+        s.len = word->len - 10;
+        oc->in_flight = ngx_parse_time(&s, 1);
+
+        if (oc->in_flight != (time_t) NGX_ERROR && oc->in_flight > 0) {
+            return NGX_CONF_OK;
+        }
+    }
+
+    if (ngx_strncmp(word->data, "body=", 5) == 0) {
+        s.data = word->data + 5;
+        s.len = word->len - 5;
+        size = ngx_parse_size(&s);
+
+        if (size != NGX_ERROR && size >= 1024 && size <= 1048576) {
+            oc->body = (size_t) size;
+            return NGX_CONF_OK;
+        }
+    }
+
+    return ngx_commerce_order_invalid(cf, word,
+        "key=, lines=json:/p, id=response:/p, payable=response:/p, freight=response:/p, "
+        "unit=fen|yuan, in_flight=time, body=size (1k to 1m)");
+}
+
+
+char *
+ngx_commerce_order_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\" in \"%V\", allowed: %s", word,
+                       &((ngx_str_t *) cf->args->elts)[0], allowed);
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_commerce_order_pointer(ngx_conf_t *cf, ngx_str_t *word, size_t prefix, commerce_str_t *pointer)
+{
+    pointer->data = (char *) word->data + prefix;
+    pointer->len = word->len - prefix;
+
+    if (pointer->len == 0 || !commerce_json_pointer_valid(*pointer)) {
+        return ngx_commerce_order_invalid(cf, word, "a JSON pointer such as /member/0/member");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_commerce_order_line_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                       *rv;
+    size_t                      prefix;
+    ngx_str_t                  *value;
+    ngx_uint_t                  i;
+    commerce_str_t             *pointer;
+    ngx_commerce_loc_conf_t    *lcf = conf;
+    ngx_commerce_order_conf_t  *oc;
+
+    ngx_commerce_note(cf);
+
+    oc = ngx_commerce_order_conf(cf, lcf);
+    if (oc == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (oc->line_set) {
+        return "is duplicate";
+    }
+
+    oc->line_set = 1;
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "id=", 3) == 0) {
+            pointer = &oc->line_id;
+            prefix = 3;
+
+        } else if (ngx_strncmp(value[i].data, "qty=", 4) == 0) {
+            pointer = &oc->line_quantity;
+            prefix = 4;
+
+        } else if (ngx_strncmp(value[i].data, "price=", 6) == 0) {
+            pointer = &oc->line_price;
+            prefix = 6;
+
+        } else if (ngx_strncmp(value[i].data, "amount=", 7) == 0) {
+            pointer = &oc->line_amount;
+            prefix = 7;
+
+        } else {
+            return ngx_commerce_order_invalid(cf, &value[i], "id=/p, qty=/p, price=/p or amount=/p");
+        }
+
+        rv = ngx_commerce_order_pointer(cf, &value[i], prefix, pointer);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    if (oc->line_id.data == NULL) {
+        return "needs id=/pointer";
+    }
+
+    if (oc->line_price.data && oc->line_amount.data) {
+        return "takes price= (of one piece) or amount= (of the line), not both";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_commerce_order_success_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    u_char                     *colon;
+    ngx_int_t                   status;
+    ngx_str_t                  *value;
+    ngx_uint_t                  i;
+    ngx_commerce_loc_conf_t    *lcf = conf;
+    ngx_commerce_order_conf_t  *oc;
+
+    ngx_commerce_note(cf);
+
+    oc = ngx_commerce_order_conf(cf, lcf);
+    if (oc == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (oc->success_set) {
+        return "is duplicate";
+    }
+
+    oc->success_set = 1;
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "status=", 7) == 0) {
+            status = ngx_atoi(value[i].data + 7, value[i].len - 7);
+
+            if (status >= 200 && status <= 299) {
+                oc->success_status = (ngx_uint_t) status;
+                continue;
+            }
+
+        } else if (ngx_strncmp(value[i].data, "json=", 5) == 0) {
+            colon = (u_char *) ngx_strchr(value[i].data, ':');
+
+            if (colon) {
+                oc->success_pointer.data = (char *) value[i].data + 5;
+                oc->success_pointer.len = colon - value[i].data - 5;
+                oc->success_word.data = (char *) colon + 1;
+                oc->success_word.len = value[i].data + value[i].len - colon - 1;
+
+                if (oc->success_pointer.len && commerce_json_pointer_valid(oc->success_pointer)) {
+                    continue;
+                }
+            }
+        }
+
+        return ngx_commerce_order_invalid(cf, &value[i], "status=200..299, json=/pointer:word");
+    }
+
+    return NGX_CONF_OK;
+}

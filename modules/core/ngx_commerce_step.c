@@ -1,0 +1,145 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * Steps that orders make without any request waiting: outcomes, the sweep, orders nobody forwarded.
+ */
+
+#include "ngx_commerce_core.h"
+
+
+typedef struct {                            /* a step on its way */
+    ngx_commerce_step_t     step;
+    ngx_commerce_job_t     *job;
+} ngx_commerce_step_job_t;
+
+
+static ngx_int_t ngx_commerce_order_step_run(ngx_commerce_step_job_t *sj);
+static void ngx_commerce_order_step_done(ngx_commerce_job_t *job);
+
+
+/* a step that no request waits for; strings are copied */
+
+ngx_int_t
+ngx_commerce_order_step(ngx_commerce_step_t *step)
+{
+    ngx_commerce_job_t       *job;
+    ngx_commerce_step_job_t  *sj;
+
+    job = ngx_commerce_job_create();
+    if (job == NULL) {
+        return NGX_ERROR;
+    }
+
+    sj = commerce_alloc(&job->arena, sizeof(ngx_commerce_step_job_t));
+    if (sj == NULL) {
+        ngx_commerce_job_free(job);
+        return NGX_ERROR;
+    }
+
+    sj->step = *step;
+    sj->step.shop = commerce_copy(&job->arena, step->shop);
+    sj->step.user = commerce_copy(&job->arena, step->user);
+    sj->step.key = commerce_copy(&job->arena, step->key);
+    sj->step.answer.id = commerce_copy(&job->arena, step->answer.id);
+    sj->job = job;
+
+    return ngx_commerce_order_step_run(sj);
+}
+
+
+static ngx_int_t
+ngx_commerce_order_step_run(ngx_commerce_step_job_t *sj)
+{
+    int                    rc;
+    int64_t                now_us;
+    uint64_t               version;
+    commerce_order_t      *order;
+    commerce_reader_t      reader;
+    commerce_ledger_t      ledger;
+    commerce_reason_t      reason;
+    ngx_commerce_job_t    *job;
+
+    job = sj->job;
+    commerce_txn_init(&job->txn, &job->arena);
+
+    order = commerce_alloc(&job->arena, sizeof(commerce_order_t));
+
+    if (order == NULL
+        || ngx_commerce_worker->store == NULL
+        || commerce_view_begin(ngx_commerce_worker->store, &reader.view) != COMMERCE_OK)
+    {
+        ngx_commerce_job_free(job);
+        return NGX_ERROR;
+    }
+
+    now_us = ngx_commerce_now_us();
+
+    reader.arena = &job->arena;
+    reader.shop = sj->step.shop;
+
+    ledger.reader = &reader;
+    ledger.txn = &job->txn;
+    ledger.events = &ngx_commerce_worker->events;
+    ledger.now = now_us / 1000000;
+    ledger.now_us = now_us;
+
+    rc = commerce_order_read(&reader, sj->step.user, sj->step.key, order, &version);
+    reason = COMMERCE_R(ORDER_UNKNOWN);
+
+    if (rc == COMMERCE_OK) {
+        reason = commerce_ledger_step(&ledger, order, version, sj->step.step, &sj->step.answer);
+    }
+
+    commerce_view_end(reader.view);
+
+    if (rc == COMMERCE_ERROR || reason == COMMERCE_R(INTERNAL) || job->txn.failed) {
+        ngx_log_error(NGX_LOG_ERR, ngx_commerce_worker->cycle->log, 0,
+                      "commerce: step \"%s\" of an order failed", commerce_step_name(sj->step.step));
+        ngx_commerce_job_free(job);
+        return NGX_ERROR;
+    }
+
+    if (reason == COMMERCE_R(AMOUNT_MISMATCH) || reason == COMMERCE_R(COUPON_RESERVATION_LOST)) {
+        ngx_log_error(NGX_LOG_ERR, ngx_commerce_worker->cycle->log, 0,
+                      "commerce: %s: order key \"%*s\"", commerce_reason(reason)->name.data,
+                      order->key.len, order->key.data);
+    }
+
+    ngx_commerce_count(reason);
+
+    if (job->txn.count == 0) {
+        ngx_commerce_job_free(job);
+        return NGX_OK;
+    }
+
+    job->data = sj;
+    job->patient = 1;
+    job->done = ngx_commerce_order_step_done;
+
+    if (ngx_commerce_job_submit(job) != NGX_OK) {
+        ngx_commerce_job_free(job);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* what could not be written is found again: the sweep sees the order's in-flight time end */
+
+static void
+ngx_commerce_order_step_done(ngx_commerce_job_t *job)
+{
+    ngx_commerce_step_job_t  *sj = job->data;
+
+    if (job->txn.result == COMMERCE_TXN_CONFLICT && ++sj->step.attempts < NGX_COMMERCE_ATTEMPTS * 2) {
+        (void) ngx_commerce_order_step(&sj->step);
+        return;
+    }
+
+    if (job->txn.result != COMMERCE_TXN_APPLIED) {
+        ngx_log_error(NGX_LOG_WARN, ngx_commerce_worker->cycle->log, 0,
+                      "commerce: step \"%s\" of an order was not written, the sweep will look at it",
+                      commerce_step_name(sj->step.step));
+    }
+}

@@ -1,0 +1,94 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * The end of a request: an order without an answer, and the visit's event.
+ */
+
+#include "ngx_commerce_core.h"
+#include "../../src/commerce_write.h"
+
+
+static void ngx_commerce_log_visit(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
+
+
+/* the end of a request: an order without an answer, and the visit */
+
+ngx_int_t
+ngx_commerce_log_handler(ngx_http_request_t *r)
+{
+    ngx_commerce_ctx_t  *ctx;
+
+    ctx = ngx_commerce_get_ctx(r);
+
+    if (ctx == NULL || ngx_commerce_worker == NULL || r != r->main) {
+        return NGX_OK;
+    }
+
+    ngx_commerce_outcome_finish(r, ctx);
+
+    if (!ctx->visited
+        && ctx->phase == NGX_COMMERCE_PHASE_DECIDED
+        && ctx->conf->mode != NGX_COMMERCE_OFF
+        && ctx->conf->action == NULL
+        && ctx->outcome == NGX_COMMERCE_OUTCOME_NONE
+        && !ctx->c.denied)
+    {
+        ctx->visited = 1;
+        ngx_commerce_log_visit(r, ctx);
+    }
+
+    (void) ngx_atomic_fetch_add(&ngx_commerce_worker->metrics->requests, 1);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_commerce_log_visit(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
+{
+    char                  buffer[2048];
+    commerce_write_t      w;
+    commerce_credit_t    *credit;
+    ngx_commerce_case_t  *c;
+
+    c = &ctx->c;
+
+    if (commerce_event_start(&w, buffer, sizeof(buffer), &ngx_commerce_worker->events, "visit", c->shop,
+                             c->now_us)
+        != COMMERCE_OK)
+    {
+        return;
+    }
+
+    if (c->user.len) {
+        commerce_write_optional(&w, "buyer", ngx_commerce_api_pseudonym(c));
+        commerce_write_bool(&w, "verified", c->verified);
+    }
+
+    commerce_write_text(&w, "method", ngx_commerce_str(r->method_name));
+    commerce_write_text(&w, "uri", (commerce_str_t) { (char *) r->uri.data, ngx_min(r->uri.len, 256) });
+    commerce_write_int(&w, "status", (int64_t) (r->err_status ? r->err_status : r->headers_out.status));
+
+    if (c->ncredits) {
+        credit = &c->credits[0];
+        commerce_write_optional(&w, "seller", credit->seller_id);
+        commerce_write_optional(&w, "tier2", credit->tier2_id);
+        commerce_write_optional(&w, "group", credit->group_id);
+        commerce_write_optional(&w, "room", credit->room_id);
+        commerce_write_text(&w, "source", commerce_cstr(commerce_source_name(credit->source)));
+    }
+
+    commerce_write_text(&w, "reason", commerce_reason(c->reason)->name);
+    commerce_write_optional(&w, "platform", ngx_commerce_str(c->platform));
+    commerce_write_optional(&w, "appid", ngx_commerce_str(c->appid));
+
+    if (c->scene.len <= 16) {
+        commerce_write_optional(&w, "scene", ngx_commerce_str(c->scene));
+    }
+
+    if (c->degraded) {
+        commerce_write_bool(&w, "degraded", true);
+    }
+
+    ngx_commerce_journal_event(commerce_event_finish(&w));
+}
