@@ -7,9 +7,10 @@
  *   varint         7 bits per byte, low first; signed numbers as zigzag
  *   text           varint length, then the bytes: at most COMMERCE_ID_MAX, on both sides
  *
- * Both sides remember the first failure, so that a codec is a plain list of fields: after it writing adds
- * nothing and reading gives zeros.  A reader never looks past the end, whatever the bytes are; enumerations
- * and counts are checked against what the caller allows.  Strings that are read point into the record.
+ * Both sides remember the first failure, so that a codec is a plain list of fields: after it
+ * writing adds nothing and reading gives zeros.  A reader never looks past the end, whatever the
+ * bytes are; enumerations and counts are checked against what the caller allows.  Strings that
+ * are read point into the record.
  */
 
 #ifndef COMMERCE_CODEC_H

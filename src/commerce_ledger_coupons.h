@@ -3,8 +3,8 @@
  *
  * What the ledger does to an order's coupons; for commerce_ledger.c only.
  *
- * A step may be followed by a parked notice in the same transaction, while the view still shows what was
- * before: coupons are changed in the work and written once, at the end.
+ * A step may be followed by a parked notice in the same transaction, while the view still shows
+ * what was before: coupons are changed in the work and written once, at the end.
  */
 
 #ifndef COMMERCE_LEDGER_COUPONS_H

@@ -1,9 +1,9 @@
 /*
  * Copyright (C) ngx_commerce authors
  *
- * Keys of records, as commerce_record.h lists them.  A key is built on the caller's stack: a look-up
- * allocates nothing.  A part that is too long, or that holds the separator where one is needed, makes the
- * key bad: no record can have it.
+ * Keys of records, as commerce_record.h lists them.  A key is built on the caller's stack: a
+ * look-up allocates nothing.  A part that is too long, or that holds the separator where one is
+ * needed, makes the key bad: no record can have it.
  */
 
 #ifndef COMMERCE_PATH_H

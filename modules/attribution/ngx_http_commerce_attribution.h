@@ -58,8 +58,6 @@ typedef struct {
     uint64_t                               version;
     commerce_binding_t                     decided;     /* the binding that this request is decided on */
     commerce_reason_t                      client;      /* may this client bind? */
-    commerce_person_t                      people[6];   /* read once */
-    ngx_uint_t                             npeople;
     commerce_candidate_t                  *candidates;
     ngx_uint_t                             ncandidates;
 } ngx_http_commerce_attribution_t;
@@ -78,7 +76,6 @@ void *ngx_http_commerce_attribution_create_loc_conf(ngx_conf_t *cf);
 char *ngx_http_commerce_touch_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 commerce_reason_t ngx_http_commerce_winners(ngx_http_commerce_attribution_t *a);
 commerce_reason_t ngx_http_commerce_collect(ngx_http_commerce_attribution_t *a);
-commerce_person_t *ngx_http_commerce_person(ngx_http_commerce_attribution_t *a, uint64_t number);
 char *ngx_http_commerce_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed);
 void ngx_http_commerce_dimensions(ngx_http_commerce_attribution_t *a, commerce_touch_t *touch,
     commerce_credit_t *credit);

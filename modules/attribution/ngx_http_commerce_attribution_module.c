@@ -9,6 +9,7 @@
 
 
 static commerce_reason_t ngx_http_commerce_client(ngx_commerce_case_t *c);
+static ngx_uint_t ngx_http_commerce_prefetch(ngx_http_request_t *r);
 static commerce_reason_t ngx_http_commerce_touches(ngx_commerce_case_t *c);
 
 static ngx_int_t ngx_http_commerce_attribution_preconfiguration(ngx_conf_t *cf);
@@ -147,6 +148,41 @@ ngx_http_commerce_client(ngx_commerce_case_t *c)
 }
 
 
+static ngx_uint_t
+ngx_http_commerce_prefetch(ngx_http_request_t *r)
+{
+    ngx_uint_t               i, k;
+    ngx_list_part_t         *part;
+    ngx_table_elt_t         *h;
+    static const ngx_str_t   names[] = {
+        ngx_string("purpose"), ngx_string("sec-purpose"), ngx_string("x-purpose"), ngx_string("x-moz"),
+        ngx_null_string
+    };
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len != 5 && h[i].key.len != 7 && h[i].key.len != 9 && h[i].key.len != 11) {
+                continue;
+            }
+
+            for (k = 0; names[k].len; k++) {
+                if (h[i].key.len == names[k].len
+                    && ngx_strncasecmp(h[i].key.data, names[k].data, names[k].len) == 0
+                    && ngx_strcasestrn(h[i].value.data, "prefetch", 8 - 1))
+                {
+                    return 1;
+                }
+            }
+        }
+    }
+
+    return 0;
+}
+
+
 static commerce_reason_t
 ngx_http_commerce_touches(ngx_commerce_case_t *c)
 {
@@ -156,7 +192,6 @@ ngx_http_commerce_touches(ngx_commerce_case_t *c)
     a.c = c;
     a.conf = ngx_http_get_module_loc_conf(c->request, ngx_http_commerce_attribution_module);
     a.ntouches = 0;
-    a.npeople = 0;
     a.ncandidates = 0;
     a.buyer = NULL;
     a.version = 0;
@@ -169,6 +204,12 @@ ngx_http_commerce_touches(ngx_commerce_case_t *c)
 
     a.client = (c->noted == COMMERCE_R(CRAWLER) || c->noted == COMMERCE_R(DEV_VERSION)
                 || c->noted == COMMERCE_R(SCENE_NOT_BINDABLE)) ? c->noted : COMMERCE_R(OK);
+
+    /* nobody looks at what a prefetch or a HEAD brings */
+
+    if ((c->request->method & (NGX_HTTP_HEAD|NGX_HTTP_OPTIONS)) || ngx_http_commerce_prefetch(c->request)) {
+        a.client = COMMERCE_R(SCENE_NOT_BINDABLE);
+    }
 
     reason = ngx_http_commerce_read_buyer(&a);
 

@@ -9,6 +9,7 @@
 
 static ngx_uint_t ngx_http_commerce_bind(ngx_http_commerce_attribution_t *a);
 static ngx_http_commerce_touch_t *ngx_http_commerce_binding_touch(ngx_http_commerce_attribution_t *a);
+static void ngx_http_commerce_late_binding(ngx_http_commerce_attribution_t *a);
 static void ngx_http_commerce_event_touch(ngx_http_commerce_attribution_t *a, ngx_http_commerce_touch_t *t);
 static void ngx_http_commerce_event_bind(ngx_http_commerce_attribution_t *a, commerce_binding_t *before,
     ngx_http_commerce_touch_t *t, commerce_reason_t reason);
@@ -86,7 +87,7 @@ ngx_http_commerce_remember(ngx_http_commerce_attribution_t *a)
         }
     }
 
-    if (changed && !(c->request->method & (NGX_HTTP_HEAD|NGX_HTTP_OPTIONS))) {
+    if (changed) {
         changed |= ngx_http_commerce_bind(a);
     }
 
@@ -102,25 +103,51 @@ ngx_http_commerce_remember(ngx_http_commerce_attribution_t *a)
         }
     }
 
-    /* a binding changed a moment ago by a rival's touch does not decide this order either */
-
-    if (c->order
-        && a->buyer->binding.owner
-        && a->buyer->binding.previous
-        && c->now - a->buyer->binding.changed < COMMERCE_LATE_TOUCH
-        && commerce_binding_state(&a->decided, c->now) != COMMERCE_BINDING_NONE
-        && a->decided.owner == a->buyer->binding.owner)
-    {
-        a->decided = commerce_binding_before(&a->buyer->binding);
-    }
-
     if (!c->order) {
         a->decided = a->buyer->binding;
+
+    } else {
+        ngx_http_commerce_late_binding(a);
     }
 
     if (changed && !c->preview) {
         a->buyer->pseudonym = ngx_http_commerce_core->pseudonym(c);
         commerce_buyer_write(c->txn, c->shop, c->user, a->buyer, a->version);
+    }
+}
+
+
+/* a binding that a rival's touch took over a moment ago does not decide this order either */
+
+static void
+ngx_http_commerce_late_binding(ngx_http_commerce_attribution_t *a)
+{
+    commerce_touch_t          *room;
+    commerce_binding_t         before, *binding;
+    commerce_binding_state_t   state;
+
+    binding = &a->buyer->binding;
+
+    if (binding->previous == 0 || a->c->now - binding->changed >= COMMERCE_LATE_TOUCH) {
+        return;
+    }
+
+    /* attested touches come with the order by nature */
+
+    room = &a->buyer->last[COMMERCE_SOURCE_LIVE_ROOM];
+
+    if (room->strength == COMMERCE_STRENGTH_ATTESTED && room->seller == binding->owner
+        && room->first == binding->changed)
+    {
+        return;
+    }
+
+    before = commerce_binding_before(binding);
+    state = commerce_binding_state(&before, a->c->now);
+
+    if (state == COMMERCE_BINDING_PROTECTED || state == COMMERCE_BINDING_OPEN) {
+        a->decided = before;
+        ngx_http_commerce_core->note_reason(a->c, COMMERCE_R(LATE_TOUCH));
     }
 }
 
@@ -143,7 +170,7 @@ ngx_http_commerce_bind(ngx_http_commerce_attribution_t *a)
         return 0;
     }
 
-    person = ngx_http_commerce_person(a, t->touch.seller);
+    person = ngx_http_commerce_core->person(a->c, t->touch.seller);
     reason = commerce_person_judge(person);
 
     if (reason != COMMERCE_R(OK)) {
@@ -153,10 +180,8 @@ ngx_http_commerce_bind(ngx_http_commerce_attribution_t *a)
 
     before = a->buyer->binding;
 
-    (void) commerce_person_of_user(&c->reader, c->user, &c->buyer_person, NULL);
-
-    reason = commerce_binding_touch(&a->conf->binding, &a->buyer->binding, t->touch.seller,
-                                    c->buyer_person.number, c->now);
+    reason = commerce_binding_touch(&a->conf->binding, &a->buyer->binding, person->number,
+                                    commerce_equal(person->user, c->user) ? person->number : 0, c->now);
 
     ngx_http_commerce_core->note_reason(c, reason);
 
@@ -220,7 +245,7 @@ ngx_http_commerce_event_touch(ngx_http_commerce_attribution_t *a, ngx_http_comme
     ngx_memzero(&dimensions, sizeof(commerce_credit_t));
     ngx_http_commerce_dimensions(a, &t->touch, &dimensions);
 
-    person = ngx_http_commerce_person(a, t->touch.seller);
+    person = ngx_http_commerce_core->person(a->c, t->touch.seller);
 
     commerce_write_optional(&w, "buyer", ngx_http_commerce_core->pseudonym(c));
     commerce_write_text(&w, "source", commerce_cstr(commerce_source_name(t->touch.source)));
@@ -251,9 +276,9 @@ ngx_http_commerce_event_bind(ngx_http_commerce_attribution_t *a, commerce_bindin
         return;
     }
 
-    person = ngx_http_commerce_person(a, binding->owner);
+    person = ngx_http_commerce_core->person(a->c, binding->owner);
     previous = before->owner && before->owner != binding->owner
-               ? ngx_http_commerce_person(a, before->owner) : NULL;
+               ? ngx_http_commerce_core->person(a->c, before->owner) : NULL;
 
     commerce_write_text(&w, "buyer", ngx_http_commerce_core->pseudonym(c));
     commerce_write_text(&w, "seller", person ? person->id : commerce_string(""));

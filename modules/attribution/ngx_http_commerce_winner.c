@@ -9,42 +9,11 @@
 
 static void ngx_http_commerce_candidate(ngx_http_commerce_attribution_t *a, commerce_source_t source,
     uint64_t seller, commerce_touch_t *touch, const uint8_t *lines);
+static void ngx_http_commerce_buyer_person(ngx_http_commerce_attribution_t *a);
 static commerce_touch_t *ngx_http_commerce_latest(ngx_http_commerce_attribution_t *a,
     commerce_source_t source);
 static int ngx_http_commerce_credit(ngx_http_commerce_attribution_t *a, commerce_winner_t *winner,
     int candidate, ngx_uint_t contributor);
-
-
-/* each person is read once per request; number 0 in the result: unknown */
-
-commerce_person_t *
-ngx_http_commerce_person(ngx_http_commerce_attribution_t *a, uint64_t number)
-{
-    ngx_uint_t           i;
-    commerce_person_t   *person;
-
-    for (i = 0; i < a->npeople; i++) {
-        if (a->people[i].number == number) {
-            return &a->people[i];
-        }
-    }
-
-    if (a->npeople == sizeof(a->people) / sizeof(a->people[0])) {
-        a->npeople--;
-    }
-
-    person = &a->people[a->npeople];
-
-    if (number == 0 || a->c->reader.view == NULL
-        || commerce_person_read(&a->c->reader, number, person, NULL) != COMMERCE_OK)
-    {
-        return NULL;
-    }
-
-    a->npeople++;
-
-    return person;
-}
 
 
 /* everybody who may win, in no particular order: the preset is the rule's */
@@ -123,7 +92,7 @@ ngx_http_commerce_candidate(ngx_http_commerce_attribution_t *a, commerce_source_
         candidate->touch = *touch;
     }
 
-    person = ngx_http_commerce_person(a, seller);
+    person = ngx_http_commerce_core->person(a->c, seller);
 
     if (person) {
         candidate->seller = *person;
@@ -202,9 +171,7 @@ ngx_http_commerce_winners(ngx_http_commerce_attribution_t *a)
         return COMMERCE_R(OK);
     }
 
-    if (c->buyer_person.number == 0 && c->verified && c->reader.view) {
-        (void) commerce_person_of_user(&c->reader, c->user, &c->buyer_person, NULL);
-    }
+    ngx_http_commerce_buyer_person(a);
 
     commerce_attribution_winner(a->conf->priority, a->conf->binding.self_purchase,
                                 c->buyer_person.number, a->candidates, a->ncandidates, 0, &c->winner);
@@ -235,6 +202,25 @@ ngx_http_commerce_winners(ngx_http_commerce_attribution_t *a)
 }
 
 
+/* is one of the candidates the buyer himself? */
+
+static void
+ngx_http_commerce_buyer_person(ngx_http_commerce_attribution_t *a)
+{
+    ngx_uint_t            i;
+    ngx_commerce_case_t  *c;
+
+    c = a->c;
+
+    for (i = 0; c->verified && i < a->ncandidates; i++) {
+        if (a->candidates[i].seller.number && commerce_equal(a->candidates[i].seller.user, c->user)) {
+            c->buyer_person = a->candidates[i].seller;
+            return;
+        }
+    }
+}
+
+
 /* the credit of a candidate, made once; -1 = house */
 
 static int
@@ -257,7 +243,7 @@ ngx_http_commerce_credit(ngx_http_commerce_attribution_t *a, commerce_winner_t *
     seller = &candidate->seller;
 
     if (winner->upline && !contributor) {
-        seller = ngx_http_commerce_person(a, seller->upline);
+        seller = ngx_http_commerce_core->person(a->c, seller->upline);
 
         if (commerce_person_judge(seller) != COMMERCE_R(OK)) {
             return -1;

@@ -72,6 +72,8 @@ struct ngx_commerce_case_s {
     commerce_str_t            user;             /* empty = nobody */
     commerce_str_t            pseudonym;        /* of user */
     commerce_person_t         buyer_person;     /* the same human as a seller; number 0 = none */
+    commerce_person_t        *people;           /* read in this evaluation: each once, through api->person() */
+    ngx_uint_t                npeople;
     uint64_t                  parent_version;   /* of the recruiter's record, in a join */
     commerce_json_t          *body;             /* parsed request body; NULL if not read */
 
@@ -140,6 +142,7 @@ typedef struct {
     /* requests */
     /* the source's value; empty when absent.  OK, TOKEN_DUPLICATE_PARAM, BODY_* */
     commerce_reason_t  (*read)(ngx_commerce_case_t *c, ngx_commerce_source_t *source, commerce_str_t *value);
+    commerce_person_t  *(*person)(ngx_commerce_case_t *c, uint64_t number);     /* NULL: unknown */
     commerce_keyring_t *(*keyring)(ngx_commerce_case_t *c);
     commerce_str_t     (*pseudonym)(ngx_commerce_case_t *c);   /* of the user; computed once */
     void               (*note_reason)(ngx_commerce_case_t *c, commerce_reason_t reason);

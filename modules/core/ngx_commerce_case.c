@@ -160,6 +160,7 @@ ngx_commerce_preview(ngx_http_request_t *r, ngx_commerce_ctx_t **pctx)
     c->now = c->now_us / 1000000;
     c->reader.arena = &c->arena;
     c->reader.view = NULL;
+    c->npeople = 0;
     c->preview = 1;
 
     if (ngx_commerce_worker->store

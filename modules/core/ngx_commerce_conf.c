@@ -237,7 +237,7 @@ ngx_commerce_merge_order(ngx_conf_t *cf, ngx_commerce_loc_conf_t *prev, ngx_comm
     }
 
     if (conf->uses_body) {
-        oc->reads_body = 1;
+        oc->parses_body = 1;
     }
 
     return NGX_CONF_OK;

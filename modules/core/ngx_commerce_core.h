@@ -30,6 +30,7 @@
 #include "../../src/store/commerce_log.h"
 
 #define NGX_COMMERCE_ATTEMPTS  4            /* evaluations of one request before a conflict is a 503 */
+#define NGX_COMMERCE_PEOPLE    8            /* persons kept during one evaluation */
 #define NGX_COMMERCE_ANSWER_MAX  65536      /* bytes of an upstream's JSON that are read */
 
 typedef struct ngx_commerce_job_s  ngx_commerce_job_t;
@@ -74,7 +75,7 @@ typedef struct {                            /* commerce_order, commerce_order_li
     commerce_str_t            line_id, line_quantity, line_price, line_amount;
     ngx_uint_t                success_status;
     commerce_str_t            success_pointer, success_word;
-    unsigned                  reads_body:1;
+    unsigned                  parses_body:1;    /* some source is a member of the body */
     unsigned                  success_set:1;
     unsigned                  line_set:1;
     unsigned                  order_set:1;
@@ -138,6 +139,7 @@ typedef struct {
     commerce_str_t            order_key;    /* as the request named it */
     commerce_reason_t         over_limit;   /* observe mode: a limit that would have refused the coupons */
     ngx_uint_t                upstream_status;
+    commerce_str_t            codes;        /* coupons that the backend may honour, comma separated */
     ngx_str_t                 verdict;      /* JWS */
 } ngx_commerce_ctx_t;
 
@@ -246,14 +248,15 @@ void ngx_commerce_outcome_init(void);
 ngx_int_t ngx_commerce_headers_strip_handler(ngx_http_request_t *r);
 ngx_int_t ngx_commerce_headers_push(ngx_commerce_ctx_t *ctx);
 ngx_int_t ngx_commerce_verdict_sign(ngx_commerce_ctx_t *ctx);
+commerce_str_t ngx_commerce_channel(ngx_commerce_ctx_t *ctx);       /* the credited channel's number, or empty */
 
 /* ngx_commerce_source.c */
 char *ngx_commerce_source_compile(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t allowed,
     ngx_commerce_source_t *source);
 commerce_reason_t ngx_commerce_source_read(ngx_commerce_case_t *c, ngx_commerce_source_t *source,
     commerce_str_t *value);
-commerce_reason_t ngx_commerce_body_check(ngx_http_request_t *r, size_t limit);
-commerce_reason_t ngx_commerce_body_parse(ngx_commerce_ctx_t *ctx, size_t limit);
+commerce_reason_t ngx_commerce_body_check(ngx_http_request_t *r, size_t limit, ngx_uint_t json);
+commerce_reason_t ngx_commerce_body_parse(ngx_commerce_ctx_t *ctx, size_t limit, ngx_uint_t json);
 
 /* ngx_commerce_executor.c */
 ngx_int_t ngx_commerce_executor_init(ngx_cycle_t *cycle);

@@ -28,7 +28,7 @@ ngx_commerce_guarded(ngx_http_request_t *r)
     }
 
     if (ngx_commerce_counts(r)) {
-        return (lcf->order || lcf->action) ? NGX_OK : NGX_DECLINED;
+        return (lcf->action || (lcf->order && lcf->mode != NGX_COMMERCE_OFF)) ? NGX_OK : NGX_DECLINED;
     }
 
     /* a body where none belongs may still be read by a backend */

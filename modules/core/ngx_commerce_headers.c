@@ -235,8 +235,6 @@ ngx_commerce_headers_push(ngx_commerce_ctx_t *ctx)
 static ngx_int_t
 ngx_commerce_headers_credit(ngx_commerce_ctx_t *ctx)
 {
-    u_char              *p;
-    commerce_str_t       channel;
     commerce_credit_t   *credit;
     ngx_http_request_t  *r;
 
@@ -247,28 +245,35 @@ ngx_commerce_headers_credit(ngx_commerce_ctx_t *ctx)
     }
 
     credit = &ctx->c.credits[0];
-    channel = commerce_string("");
-
-    if (credit->channel) {
-        p = ngx_pnalloc(r->pool, NGX_INT32_LEN);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        channel.data = (char *) p;
-        channel.len = ngx_sprintf(p, "%uD", credit->channel) - p;
-    }
 
     if (ngx_commerce_header(r, "Seller", "seller", credit->seller_id) != NGX_OK
         || ngx_commerce_header(r, "Tier2", "tier2", credit->tier2_id) != NGX_OK
         || ngx_commerce_header(r, "Group", "group", credit->group_id) != NGX_OK
         || ngx_commerce_header(r, "Room", "room", credit->room_id) != NGX_OK
-        || ngx_commerce_header(r, "Channel", "channel", channel) != NGX_OK)
+        || ngx_commerce_header(r, "Channel", "channel", ngx_commerce_channel(ctx)) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     return NGX_OK;
+}
+
+
+commerce_str_t
+ngx_commerce_channel(ngx_commerce_ctx_t *ctx)
+{
+    u_char    *p;
+    uint32_t   channel;
+
+    channel = ctx->c.ncredits ? ctx->c.credits[0].channel : 0;
+
+    p = channel ? ngx_pnalloc(ctx->c.request->pool, NGX_INT32_LEN) : NULL;
+
+    if (p == NULL) {
+        return commerce_string("");
+    }
+
+    return (commerce_str_t) { (char *) p, ngx_sprintf(p, "%uD", channel) - p };
 }
 
 
@@ -307,6 +312,7 @@ ngx_commerce_headers_order(ngx_commerce_ctx_t *ctx)
 
     codes.data = (char *) start;
     codes.len = p - start;
+    ctx->codes = codes;
 
     /* taking a header out of the list does not change what the client will accept from us */
 
@@ -404,6 +410,7 @@ ngx_commerce_verdict_sign(ngx_commerce_ctx_t *ctx)
         v.tier2 = c->credits[0].tier2_id;
         v.group = c->credits[0].group_id;
         v.room = c->credits[0].room_id;
+        v.channel = ngx_commerce_channel(ctx);
     }
 
     v.coupons = coupons;

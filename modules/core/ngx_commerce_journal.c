@@ -154,9 +154,9 @@ ngx_commerce_journal_timer(ngx_event_t *ev)
     ngx_commerce_journal_elect();
     ngx_commerce_journal_drain();
 
-    if (!ngx_exiting) {
-        ngx_add_timer(ev, ngx_commerce_worker->conf->flush);
-    }
+    /* also while the worker is leaving: it may have long to wait for its clients, and hold the writer's lock */
+
+    ngx_add_timer(ev, ngx_commerce_worker->conf->flush);
 }
 
 
@@ -298,7 +298,7 @@ ngx_commerce_journal_drained(ngx_event_t *ev)
         return;
     }
 
-    if (drain->result.more && !ngx_exiting) {
+    if (drain->result.more) {
         ngx_commerce_journal_drain();
     }
 }

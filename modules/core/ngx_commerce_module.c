@@ -19,6 +19,7 @@ static void ngx_commerce_exit_process(ngx_cycle_t *cycle);
 static ngx_int_t ngx_commerce_api_stage(ngx_conf_t *cf, ngx_commerce_stage_e stage,
     ngx_commerce_stage_pt handler);
 static char *ngx_commerce_api_needs_order(ngx_conf_t *cf);
+static commerce_person_t *ngx_commerce_api_person(ngx_commerce_case_t *c, uint64_t number);
 static commerce_keyring_t *ngx_commerce_api_keyring(ngx_commerce_case_t *c);
 static ngx_int_t ngx_commerce_api_event_start(ngx_commerce_case_t *c, commerce_write_t *w,
     const char *type);
@@ -141,6 +142,7 @@ static const ngx_commerce_api_t  ngx_commerce_api = {
     ngx_commerce_source_compile,
     ngx_commerce_api_needs_order,
     ngx_commerce_source_read,
+    ngx_commerce_api_person,
     ngx_commerce_api_keyring,
     ngx_commerce_api_pseudonym,
     ngx_commerce_note_reason,
@@ -458,6 +460,44 @@ ngx_commerce_api_needs_order(ngx_conf_t *cf)
     lcf->needs_order_directive = ((ngx_str_t *) cf->args->elts)[0];
 
     return NGX_CONF_OK;
+}
+
+
+static commerce_person_t *
+ngx_commerce_api_person(ngx_commerce_case_t *c, uint64_t number)
+{
+    ngx_uint_t          i;
+    commerce_person_t  *person;
+
+    if (number == 0 || c->reader.view == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < c->npeople; i++) {
+        if (c->people[i].number == number) {
+            return &c->people[i];
+        }
+    }
+
+    if (c->people == NULL) {
+        c->people = commerce_alloc(&c->arena, NGX_COMMERCE_PEOPLE * sizeof(commerce_person_t));
+    }
+
+    /* more than fit are read again: pointers that were given out stay good */
+
+    person = c->people == NULL ? NULL
+             : c->npeople < NGX_COMMERCE_PEOPLE ? &c->people[c->npeople]
+             : commerce_alloc(&c->arena, sizeof(commerce_person_t));
+
+    if (person == NULL || commerce_person_read(&c->reader, number, person, NULL) != COMMERCE_OK) {
+        return NULL;
+    }
+
+    if (c->npeople < NGX_COMMERCE_PEOPLE) {
+        c->npeople++;
+    }
+
+    return person;
 }
 
 

@@ -19,6 +19,7 @@ static ngx_uint_t ngx_commerce_order_uses(ngx_commerce_ctx_t *ctx, commerce_use_
 static commerce_reason_t ngx_commerce_order_again(ngx_commerce_ctx_t *ctx, commerce_order_t *existing,
     uint64_t version);
 static commerce_reason_t ngx_commerce_coupons_judge(ngx_commerce_ctx_t *ctx);
+static void ngx_commerce_order_coupon_detail(ngx_commerce_case_t *c, ngx_commerce_coupon_t *coupon);
 
 
 commerce_reason_t
@@ -33,8 +34,8 @@ ngx_commerce_order_evaluate(ngx_commerce_ctx_t *ctx)
     c = &ctx->c;
     c->order = NULL;
 
-    if (ctx->conf->order->reads_body && c->body == NULL) {
-        reason = ngx_commerce_body_parse(ctx, ctx->conf->order->body);
+    if (c->body == NULL) {
+        reason = ngx_commerce_body_parse(ctx, ctx->conf->order->body, ctx->conf->order->parses_body);
         if (reason != COMMERCE_R(OK)) {
             return reason;
         }
@@ -484,6 +485,8 @@ ngx_commerce_coupons_judge(ngx_commerce_ctx_t *ctx)
             continue;
         }
 
+        ngx_commerce_order_coupon_detail(c, &c->coupons[i]);
+
         if (c->mode == NGX_COMMERCE_ENFORCE) {
             return c->coupons[i].reason;
         }
@@ -492,6 +495,27 @@ ngx_commerce_coupons_judge(ngx_commerce_ctx_t *ctx)
     }
 
     return COMMERCE_R(OK);
+}
+
+
+/* which coupon was refused: its number if it is one of ours, never its code */
+
+static void
+ngx_commerce_order_coupon_detail(ngx_commerce_case_t *c, ngx_commerce_coupon_t *coupon)
+{
+    u_char  *p;
+
+    if (coupon->reason == COMMERCE_R(COUPON_MALFORMED) || coupon->reason == COMMERCE_R(COUPON_BAD_SIGNATURE)) {
+        ngx_str_null(&c->detail);
+        return;
+    }
+
+    p = ngx_pnalloc(c->request->pool, 2 * NGX_INT32_LEN + 1);
+
+    if (p) {
+        c->detail.data = p;
+        c->detail.len = ngx_sprintf(p, "%ui/%uD", (ngx_uint_t) coupon->code.campaign, coupon->code.serial) - p;
+    }
 }
 
 

@@ -70,7 +70,7 @@ ngx_commerce_order_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs key=, for example key=$http_idempotency_key or key=json:/client_key";
     }
 
-    oc->reads_body = (oc->key.type == NGX_COMMERCE_SOURCE_BODY || oc->lines.data);
+    oc->parses_body = (oc->key.type == NGX_COMMERCE_SOURCE_BODY || oc->lines.data);
 
     return NGX_CONF_OK;
 }

@@ -15,6 +15,7 @@
 
 static ngx_int_t ngx_commerce_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_commerce_body_filter(ngx_http_request_t *r, ngx_chain_t *in);
+static ngx_uint_t ngx_commerce_outcome_first(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
 static void ngx_commerce_outcome_collect(ngx_commerce_ctx_t *ctx, ngx_buf_t *b);
 static void ngx_commerce_outcome_step(ngx_commerce_ctx_t *ctx, commerce_step_t step,
     commerce_answer_t *answer);
@@ -81,9 +82,9 @@ ngx_commerce_header_filter(ngx_http_request_t *r)
     if (ctx == NULL
         || ctx->outcome != NGX_COMMERCE_OUTCOME_OPEN
         || ctx->responded
-        || ctx->conf != ngx_http_get_module_loc_conf(r, ngx_commerce_module)
         || r->upstream == NULL
-        || r->upstream->headers_in.status_n == 0)
+        || r->upstream->headers_in.status_n == 0
+        || !ngx_commerce_outcome_first(r, ctx))
     {
         return ngx_http_next_header_filter(r);
     }
@@ -103,6 +104,37 @@ ngx_commerce_header_filter(ngx_http_request_t *r)
     }
 
     return ngx_http_next_header_filter(r);
+}
+
+
+/*
+ * Is this the answer of the upstream that got the order?  After error_page has replaced it, a redirect may ask
+ * another one: its states stand behind an empty one.
+ */
+
+static ngx_uint_t
+ngx_commerce_outcome_first(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
+{
+    ngx_uint_t                  i, tries;
+    ngx_http_upstream_state_t  *state;
+
+    if (r->upstream_states == NULL) {
+        return 0;
+    }
+
+    state = r->upstream_states->elts;
+
+    for (i = ctx->upstream_base, tries = 0; i < r->upstream_states->nelts; i++) {
+
+        if (state[i].peer) {
+            tries++;
+
+        } else if (tries) {
+            return 0;
+        }
+    }
+
+    return tries != 0;
 }
 
 

@@ -153,10 +153,10 @@ ngx_commerce_start(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
     }
 
     if (!ctx->body_read
-        && ((lcf->order && lcf->order->reads_body && ngx_commerce_counts(r)) || lcf->action_body))
+        && ((lcf->order && ngx_commerce_counts(r)) || lcf->action_body))
     {
         limit = lcf->order ? lcf->order->body : 65536;
-        reason = ngx_commerce_body_check(r, limit);
+        reason = ngx_commerce_body_check(r, limit, lcf->action_body || lcf->order->parses_body);
 
         if (reason == COMMERCE_R(OK)) {
             return ngx_commerce_read_body(r, ctx, limit);
@@ -241,6 +241,7 @@ ngx_commerce_evaluate(ngx_commerce_ctx_t *ctx)
     c->now = c->now_us / 1000000;
     c->reader.arena = &c->arena;
     c->reader.view = NULL;
+    c->npeople = 0;
     c->degraded = 0;
 
     if (ngx_commerce_worker->store == NULL
@@ -306,7 +307,7 @@ ngx_commerce_judge(ngx_commerce_ctx_t *ctx)
         reason = COMMERCE_R(OK);
 
         if (ctx->conf->action_body && c->body == NULL) {
-            reason = ngx_commerce_body_parse(ctx, 65536);
+            reason = ngx_commerce_body_parse(ctx, 65536, 1);
         }
 
         if (reason == COMMERCE_R(OK)) {
@@ -667,7 +668,7 @@ ngx_commerce_event_deny(ngx_commerce_ctx_t *ctx)
     commerce_write_text(&w, "method", ngx_commerce_str(c->request->method_name));
     commerce_write_text(&w, "uri", (commerce_str_t) { (char *) c->request->uri.data,
                                                       ngx_min(c->request->uri.len, 256) });
-    commerce_write_optional(&w, "buyer", c->pseudonym);
+    commerce_write_optional(&w, "buyer", ngx_commerce_api_pseudonym(c));
     commerce_write_optional(&w, "order_key", ctx->order_key);
 
     ngx_commerce_journal_event(commerce_event_finish(&w));

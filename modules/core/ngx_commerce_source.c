@@ -172,7 +172,7 @@ ngx_commerce_argument_repeated(ngx_http_request_t *r, ngx_str_t *name)
 /* may this body be read at all?  Judged by its header, before a byte of it is taken */
 
 commerce_reason_t
-ngx_commerce_body_check(ngx_http_request_t *r, size_t limit)
+ngx_commerce_body_check(ngx_http_request_t *r, size_t limit, ngx_uint_t json)
 {
     size_t            n;
     ngx_uint_t        i;
@@ -184,7 +184,7 @@ ngx_commerce_body_check(ngx_http_request_t *r, size_t limit)
         return COMMERCE_R(BODY_TOO_LARGE);
     }
 
-    if (r->headers_in.content_length_n <= 0 && !r->headers_in.chunked) {
+    if (!json || (r->headers_in.content_length_n <= 0 && !r->headers_in.chunked)) {
         return COMMERCE_R(OK);
     }
 
@@ -240,16 +240,16 @@ ngx_commerce_body_check(ngx_http_request_t *r, size_t limit)
 }
 
 
-/* the body was read: its text is kept for the hash, its tree for the sources */
+/* the body was read: its text is kept for the verdict's hash, its tree (if it must be JSON) for the sources */
 
 commerce_reason_t
-ngx_commerce_body_parse(ngx_commerce_ctx_t *ctx, size_t limit)
+ngx_commerce_body_parse(ngx_commerce_ctx_t *ctx, size_t limit, ngx_uint_t json)
 {
     commerce_reason_t  reason;
 
     reason = ngx_commerce_body_text(ctx->c.request, limit, &ctx->body_text);
 
-    if (reason != COMMERCE_R(OK) || ctx->body_text.len == 0) {
+    if (reason != COMMERCE_R(OK) || ctx->body_text.len == 0 || !json) {
         return reason;
     }
 

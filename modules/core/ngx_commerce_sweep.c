@@ -45,10 +45,6 @@ ngx_commerce_sweep_timer(ngx_event_t *ev)
     ngx_uint_t   i;
     ngx_pool_t  *pool;
 
-    if (ngx_exiting) {
-        return;
-    }
-
     ngx_add_timer(ev, ngx_commerce_worker->conf->sweep);
 
     if (!ngx_commerce_journal_elected()) {

@@ -18,6 +18,8 @@ static commerce_str_t ngx_commerce_variable_seller(ngx_commerce_ctx_t *ctx);
 static commerce_str_t ngx_commerce_variable_tier2(ngx_commerce_ctx_t *ctx);
 static commerce_str_t ngx_commerce_variable_group(ngx_commerce_ctx_t *ctx);
 static commerce_str_t ngx_commerce_variable_room(ngx_commerce_ctx_t *ctx);
+static commerce_str_t ngx_commerce_variable_channel(ngx_commerce_ctx_t *ctx);
+static commerce_str_t ngx_commerce_variable_coupon(ngx_commerce_ctx_t *ctx);
 static commerce_str_t ngx_commerce_variable_order_key(ngx_commerce_ctx_t *ctx);
 static commerce_str_t ngx_commerce_variable_degraded(ngx_commerce_ctx_t *ctx);
 static commerce_str_t ngx_commerce_variable_platform(ngx_commerce_ctx_t *ctx);
@@ -35,6 +37,8 @@ static struct {
     { ngx_string("commerce_tier2"), ngx_commerce_variable_tier2 },
     { ngx_string("commerce_group"), ngx_commerce_variable_group },
     { ngx_string("commerce_room"), ngx_commerce_variable_room },
+    { ngx_string("commerce_channel"), ngx_commerce_variable_channel },
+    { ngx_string("commerce_coupon"), ngx_commerce_variable_coupon },
     { ngx_string("commerce_order_key"), ngx_commerce_variable_order_key },
     { ngx_string("commerce_degraded"), ngx_commerce_variable_degraded },
     { ngx_string("commerce_platform"), ngx_commerce_variable_platform },
@@ -139,6 +143,20 @@ static commerce_str_t
 ngx_commerce_variable_room(ngx_commerce_ctx_t *ctx)
 {
     return ctx->c.ncredits ? ctx->c.credits[0].room_id : commerce_string("");
+}
+
+
+static commerce_str_t
+ngx_commerce_variable_channel(ngx_commerce_ctx_t *ctx)
+{
+    return ngx_commerce_channel(ctx);
+}
+
+
+static commerce_str_t
+ngx_commerce_variable_coupon(ngx_commerce_ctx_t *ctx)
+{
+    return ctx->codes;
 }
 
 

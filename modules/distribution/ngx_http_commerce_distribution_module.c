@@ -95,8 +95,9 @@ ngx_module_t  ngx_http_commerce_distribution_module = {
 static commerce_reason_t
 ngx_http_commerce_lineage(ngx_commerce_case_t *c)
 {
+    uint64_t                                buyer;
     ngx_uint_t                              i;
-    commerce_person_t                       seller;
+    commerce_person_t                      *seller, *recruiter;
     commerce_lineage_t                      lineage;
     ngx_http_commerce_distribution_conf_t  *conf;
 
@@ -108,14 +109,19 @@ ngx_http_commerce_lineage(ngx_commerce_case_t *c)
 
     for (i = 0; i < c->ncredits; i++) {
 
-        if (c->credits[i].contributor
-            || commerce_person_read(&c->reader, c->credits[i].seller, &seller, NULL) != COMMERCE_OK)
-        {
+        seller = c->credits[i].contributor ? NULL
+                 : ngx_http_commerce_core->person(c, c->credits[i].seller);
+
+        if (seller == NULL) {
             continue;
         }
 
-        commerce_lineage_of(&seller, c->buyer_person.number, ngx_http_commerce_get_person, &c->reader,
-                            &lineage);
+        recruiter = ngx_http_commerce_core->person(c, seller->upline);
+
+        buyer = recruiter && c->verified && commerce_equal(recruiter->user, c->user)
+                ? recruiter->number : c->buyer_person.number;
+
+        commerce_lineage_of(seller, buyer, ngx_http_commerce_get_person, c, &lineage);
 
         c->credits[i].tier2 = lineage.tier2;
         c->credits[i].tier2_id = lineage.tier2 ? lineage.tier2_id : commerce_string("");
@@ -130,7 +136,18 @@ ngx_http_commerce_lineage(ngx_commerce_case_t *c)
 static int
 ngx_http_commerce_get_person(void *data, uint64_t number, commerce_person_t *person)
 {
-    return commerce_person_read(data, number, person, NULL);
+    commerce_person_t    *found;
+    ngx_commerce_case_t  *c = data;
+
+    found = ngx_http_commerce_core->person(c, number);
+
+    if (found == NULL) {
+        return COMMERCE_ABSENT;
+    }
+
+    *person = *found;
+
+    return COMMERCE_OK;
 }
 
 
@@ -156,6 +173,9 @@ ngx_http_commerce_join(ngx_commerce_case_t *c, void *conf)
         return COMMERCE_R(STORE_UNAVAILABLE);
     }
 
+    version = 0;
+    ngx_memzero(&person, sizeof(commerce_person_t));
+
     reason = ngx_http_commerce_join_parent(c, jc, &parent);
 
     if (reason == COMMERCE_R(OK)) {
@@ -169,8 +189,7 @@ ngx_http_commerce_join(ngx_commerce_case_t *c, void *conf)
     before = person;
     downline = person.number && commerce_person_downlines(&c->reader, person.number) > 0;
 
-    reason = commerce_lineage_join(dcf->tiers, &person, downline, &parent, ngx_http_commerce_get_person,
-                                   &c->reader);
+    reason = commerce_lineage_join(dcf->tiers, &person, downline, &parent, ngx_http_commerce_get_person, c);
 
     if (reason == COMMERCE_R(OWNER_INACTIVE) || reason == COMMERCE_R(OWNER_FROZEN)) {
         reason = COMMERCE_R(LINEAGE_UNKNOWN);       /* not told apart towards the client */
@@ -281,7 +300,7 @@ ngx_http_commerce_join_answer(ngx_commerce_case_t *c, commerce_person_t *person,
     commerce_write_t     w;
     commerce_lineage_t   lineage;
 
-    commerce_lineage_of(parent, 0, ngx_http_commerce_get_person, &c->reader, &lineage);
+    commerce_lineage_of(parent, 0, ngx_http_commerce_get_person, c, &lineage);
     depth = lineage.depth + 1;
 
     if (ngx_http_commerce_core->event_start(c, &w, "join") != NGX_OK) {

@@ -679,6 +679,10 @@ commerce_cli_csv(FILE *out, commerce_str_t field)
 {
     size_t  i;
 
+    if (field.len == 0) {
+        return;
+    }
+
     for (i = 0; i < field.len && strchr(",\" ", field.data[i]) == NULL; i++) { /* void */ }
 
     if (i == field.len) {

@@ -19,9 +19,12 @@ static commerce_store_t  *temp_store;
 static inline void
 temp_store_open(void)
 {
-    char                      error[512];
-    const char               *base;
-    commerce_store_options_t  options = { temp_path, NULL, (size_t) 1 << 28, COMMERCE_STORE_CREATE };
+    char         error[512];
+    const char  *base;
+
+    commerce_store_options_t  options = {
+        temp_path, NULL, (size_t) 1 << 28, COMMERCE_STORE_CREATE
+    };
 
     base = getenv("TMPDIR");
     snprintf(temp_path, sizeof(temp_path), "%s/commerce_test_XXXXXX", base ? base : "/tmp");

@@ -82,7 +82,8 @@ test_refused(void)
     refused("{\"v\":1,\"id\":\"a\"}", "\"discount\" is missing");
     refused("{\"v\":1,\"discount\":{\"fixed\":1}}", "\"id\" is missing");
     refused("{\"v\":2,\"id\":\"a\",\"discount\":{\"fixed\":1}}", "\"v\" is 2; allowed is 1");
-    refused("{\"v\":\"1\",\"id\":\"a\",\"discount\":{\"fixed\":1}}", "\"v\" is \"1\"; allowed is 1");
+    refused("{\"v\":\"1\",\"id\":\"a\",\"discount\":{\"fixed\":1}}",
+            "\"v\" is \"1\"; allowed is 1");
     refused(CAMPAIGN(",\"limit\":{\"total\":1}"), "\"limit\" is unknown");
     refused(CAMPAIGN(",\"Enabled\":true"), "\"Enabled\" is unknown");
     refused(CAMPAIGN(",\"limits\":{\"totl\":1}"), "\"limits/totl\" is unknown");

@@ -254,7 +254,8 @@ test_refused_unknown(void)
     o.in_doubt = COMMERCE_POLICY_RELEASE;
     STEP(UNKNOWN);
     is_int(o.due, 2000, "release: due at the deadline");
-    nothing(commerce_order_step(&o, COMMERCE_STEP_DUE, NULL, 1999), "ORDER_REPLAY", "a second early");
+    nothing(commerce_order_step(&o, COMMERCE_STEP_DUE, NULL, 1999), "ORDER_REPLAY",
+            "a second early");
     e = commerce_order_step(&o, COMMERCE_STEP_DUE, NULL, 2000);
     is_reason(e.reason, ORDER_DEADLINE, "released");
     is_int(e.coupons, COMMERCE_COUPONS_RELEASE, "released");
@@ -340,7 +341,8 @@ test_due(void)
 
     o = order(COMMERCE_ORDER_PLACED);
     o.due = 2000;
-    nothing(commerce_order_step(&o, COMMERCE_STEP_DUE, NULL, 1999), "ORDER_REPLAY", "a second early");
+    nothing(commerce_order_step(&o, COMMERCE_STEP_DUE, NULL, 1999), "ORDER_REPLAY",
+            "a second early");
     e = commerce_order_step(&o, COMMERCE_STEP_DUE, NULL, 2000);
     is_reason(e.reason, ORDER_DEADLINE, "deadline");
     is_int(e.coupons, COMMERCE_COUPONS_RELEASE, "unpaid: released");

@@ -122,7 +122,7 @@ test_codec(void)
     is_str(commerce_decode_text(&d), "text", "text");
     is_int(commerce_decode_finish(&d), COMMERCE_OK, "all of it");
 
-    /* format 1, then 300 as 0xac 0x02 and -1 as 1: the bytes are the contract between generations */
+    /* format 1, 300 as 0xac 0x02, -1 as 1: these bytes are the contract between generations */
 
     commerce_decode_start(&d, S("\1\254\2\1\2ab"));
     is_int((int64_t) commerce_decode_varint(&d, 300), 300, "300");
@@ -483,13 +483,16 @@ test_campaign_coupon(void)
     is_str(d.skus[1], "B-2", "its SKUs");
     is_str(d.promoter_id, "amy", "its promoter");
 
-    is_int(commerce_coupon_read(&reader, 16383, (1 << 30) - 1, &l, &version), COMMERCE_OK, "coupon");
+    is_int(commerce_coupon_read(&reader, 16383, (1 << 30) - 1, &l, &version), COMMERCE_OK,
+           "coupon");
     ok(l.state == k.state && l.changed == 12345 && l.cycles == 3 && l.campaign == 16383, "numbers");
     is_str(l.holder, "holder", "holder");
     is_str(l.order_user, "u", "order's user");
     is_str(l.order_key, "key", "order's key");
     is_str(l.used_by, "by", "used by");
     is_int(commerce_coupon_read(&reader, 16383, 1, &l, &version), COMMERCE_ABSENT, "untouched");
+    ok(l.campaign == 16383 && l.serial == 1 && l.state == COMMERCE_COUPON_ISSUED && version == 0,
+       "is an issued one");
 
     restart();
     c.number = 16384;
@@ -533,7 +536,9 @@ fill_order(commerce_order_t *o, commerce_line_t *lines, unsigned count)
     o->line_count = count;
 
     for (i = 0; i < count; i++) {
-        lines[i] = (commerce_line_t) { S("SKU"), i + 1, 100 * (int64_t) i - 1, i, (int) (i % 9) - 1 };
+        lines[i] = (commerce_line_t) {
+            S("SKU"), i + 1, 100 * (int64_t) i - 1, i, (int) (i % 9) - 1
+        };
     }
 
     o->credit_count = 8;
@@ -900,9 +905,12 @@ test_corrupt(void)
 {
     commerce_line_t      lines[3];
     commerce_order_t     o;
-    commerce_coupon_t    k = { .campaign = 5, .serial = 300, .holder = S("h"), .order_key = S("k") };
     commerce_person_t    p = person(300, "amy");
     commerce_campaign_t  c = campaign();
+
+    commerce_coupon_t  k = {
+        .campaign = 5, .serial = 300, .holder = S("h"), .order_key = S("k")
+    };
 
     restart();
     fill_order(&o, lines, 3);
