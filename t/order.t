@@ -140,7 +140,7 @@ for my $preset (@presets) {
     is($answer->json->{data}{pay_amount}, 18980, "$name: payable 189.80") or diag $answer->body;
     my $id = $answer->json->{data}{order_no};
 
-    $t->wait_for(sub { $t->cli_ok('order', 'show', '--id', $id) =~ /placed/ });
+    $t->wait_for(sub { my (undef, $shown) = $t->cli('order', 'show', '--id', $id); $shown =~ /placed/ });
 
     $t->advance(60);
     my $paid = $t->post("/confirm?id=$id", '', port => $port);
