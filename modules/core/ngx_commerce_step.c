@@ -105,6 +105,12 @@ ngx_commerce_order_step_run(ngx_commerce_step_job_t *sj)
                       order->key.len, order->key.data);
     }
 
+    if (rc == COMMERCE_ABSENT && sj->step.step == COMMERCE_STEP_ACCEPTED) {
+        ngx_log_error(NGX_LOG_ERR, ngx_commerce_worker->cycle->log, 0,
+                      "commerce: the upstream accepted an order that is not known any more: key \"%*s\"",
+                      sj->step.key.len, sj->step.key.data);
+    }
+
     ngx_commerce_count(reason);
 
     if (job->txn.count == 0) {

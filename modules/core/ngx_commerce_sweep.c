@@ -72,7 +72,7 @@ static void
 ngx_commerce_sweep_shop(commerce_str_t shop, ngx_pool_t *pool)
 {
     int                   rc;
-    ngx_uint_t            i, n;
+    ngx_uint_t            i, n, turn;
     commerce_time_t       now;
     commerce_arena_t      arena;
     commerce_order_t      due[2], *order, *last;
@@ -92,11 +92,22 @@ ngx_commerce_sweep_shop(commerce_str_t shop, ngx_pool_t *pool)
     now = ngx_commerce_now_us() / 1000000;
     last = NULL;
 
-    for (n = 0; n < NGX_COMMERCE_SWEEP; n++) {
-        order = &due[n & 1];
+    for (turn = 0, n = 0; turn < NGX_COMMERCE_SWEEP; turn++) {
+        order = &due[turn & 1];
 
         rc = last == NULL ? commerce_order_due(&reader, now, order, NULL)
                           : commerce_order_due_after(&reader, now, last, order, NULL);
+        if (rc == COMMERCE_ERROR && order->key.len) {
+
+            /* one record that cannot be read must not hold up all that are due after it */
+
+            ngx_log_error(NGX_LOG_ERR, ngx_commerce_worker->cycle->log, 0,
+                          "commerce: a due order cannot be read: key \"%*s\"", order->key.len,
+                          order->key.data);
+            last = order;
+            continue;
+        }
+
         if (rc != COMMERCE_OK) {
             break;
         }
@@ -108,6 +119,7 @@ ngx_commerce_sweep_shop(commerce_str_t shop, ngx_pool_t *pool)
         steps[n].step = COMMERCE_STEP_DUE;
 
         last = order;
+        n++;
     }
 
     commerce_view_end(reader.view);
