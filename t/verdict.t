@@ -329,7 +329,7 @@ for my $case ([ 8080, 'strict', \@spellings ], [ 8083, 'lenient', [ @spellings, 
         is(scalar(grep { $_->{head} =~ /forged/ } @all), 0, "$name: $path: nothing forged came through")
             or diag grep { /forged/ } map { $_->{head} =~ /(.*)/g } @all;
 
-        ok((grep { $_->{head} =~ /^\S+ \/session/ } @all) == 1, "$name: $path: session was asked");
+        ok((grep { $_->{head} =~ /^\S+ \/session/ } @all) > 0, "$name: $path: session was asked");
         ok((grep { $_->{head} =~ /^\S+ \/copy/ } @all) == 1, "$name: $path: copied") if $path eq '/mirrored';
 
         for my $request (grep { $_->{head} !~ /^\S+ \/copy/ } @all) {
@@ -343,7 +343,7 @@ for my $case ([ 8080, 'strict', \@spellings ], [ 8083, 'lenient', [ @spellings, 
         my %headers = headers($all[-1]{head} =~ /copy/ ? $all[-2] : $all[-1]);
         my @ours = grep { /^x[-_.~]commerce(?![a-z])/ } CORE::keys %headers;
 
-        if ($path =~ /plain|refuses/) {
+        if ($path eq '/plain') {
             is("@ours", '', "$name: $path: no verdict where commerce is off");
             next;
         }
@@ -516,7 +516,7 @@ sub verdict_of
 sub backend
 {
     my ($port) = @_;
-    my $orders = 0;
+    my ($orders, $missing, $closed) = (0, 0, 0);
 
     my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 128,
         ReuseAddr => 1) or die "port $port: $!\n";
@@ -537,10 +537,10 @@ sub backend
         syswrite $log, json->encode({ head => $head, body => $body }) . "\n";
         close $log;
 
-        next if $head =~ /^X-Test: close\r?$/m && $orders++ == 0;
+        next if $head =~ /^X-Test: close\r?$/m && $closed++ == 0;
 
         my ($user) = $head =~ /^Authorization: Bearer user-(\S+)/m;
-        my $status = $head =~ m{^\S+ /missing} && $head !~ m{again} && !$orders++ ? 404 : 200;
+        my $status = $head =~ m{^\S+ /missing} && $missing++ % 2 == 0 ? 404 : 200;
         my $answer = json->encode({ code => 0, padding => 'x' x 200,
             data => { order_no => 'N' . ++$orders, pay_amount => $body =~ /"coupons":\["/ ? 18800 : 19800 } });
 

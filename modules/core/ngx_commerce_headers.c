@@ -27,7 +27,10 @@ static size_t ngx_commerce_verdict_coupons(ngx_commerce_case_t *c, commerce_verd
                              sizeof("X-Commerce-" name) - 1, value)
 
 
-/* SERVER_REWRITE: before any sub-request could forward a client's copy */
+/*
+ * SERVER_REWRITE: before any sub-request could forward a client's copy.  REWRITE: a bad request's error_page
+ * may lead into a named location without having passed there.
+ */
 
 ngx_int_t
 ngx_commerce_headers_strip_handler(ngx_http_request_t *r)

@@ -271,6 +271,7 @@ ngx_commerce_postconfiguration(ngx_conf_t *cf)
         ngx_http_handler_pt  handler;
     } handlers[] = {
         { NGX_HTTP_SERVER_REWRITE_PHASE, ngx_commerce_headers_strip_handler },
+        { NGX_HTTP_REWRITE_PHASE, ngx_commerce_headers_strip_handler },
         { NGX_HTTP_PRECONTENT_PHASE, ngx_commerce_precontent_handler },
         { NGX_HTTP_LOG_PHASE, ngx_commerce_log_handler }
     };
