@@ -15,7 +15,7 @@ use Test::NgxCommerce::Load;
 use Time::HiRes qw(sleep time);
 
 my $t = Test::NgxCommerce->new;
-my $load = Test::NgxCommerce::Load->new($t, coupons => 150);
+my $load = Test::NgxCommerce::Load->new($t, coupons => 250);
 
 $t->expect_log(qr/worker process \d+ exited on signal 9/);
 $t->http_conf($load->server(8080, listen => 'reuseport'))->run;
@@ -51,7 +51,7 @@ is($t->get('/goods/1')->status, 200, 'they serve');
 $t->run;
 is(scalar(grep { kill 0, $_ } @orphans), 2, 'a second master beside them');
 
-$load->mint(100);
+$load->mint(150);
 
 $load->start(clients => 8, seconds => 3)->finish;
 

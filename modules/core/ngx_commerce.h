@@ -80,7 +80,7 @@ struct ngx_commerce_case_s {
     commerce_order_t         *order;            /* NULL: not an order request, or one not kept track of */
     uint64_t                  order_version;
     commerce_arrival_t        arrival;
-    ngx_commerce_coupon_t     coupons[COMMERCE_COUPONS_MAX];
+    ngx_commerce_coupon_t    *coupons;          /* room for COMMERCE_COUPONS_MAX, made with the first one */
     ngx_uint_t                ncoupons;
     unsigned                  redeem_on_paid:1;
     int64_t                   deadline;         /* seconds a reservation lasts */

@@ -206,6 +206,13 @@ ngx_http_commerce_coupon_add(ngx_commerce_case_t *c, ngx_http_commerce_coupon_co
         return COMMERCE_R(COUPON_STACK_LIMIT);
     }
 
+    if (c->coupons == NULL) {
+        c->coupons = commerce_alloc(&c->arena, COMMERCE_COUPONS_MAX * sizeof(ngx_commerce_coupon_t));
+        if (c->coupons == NULL) {
+            return COMMERCE_R(INTERNAL);
+        }
+    }
+
     coupon = &c->coupons[c->ncoupons];
     ngx_memzero(coupon, sizeof(ngx_commerce_coupon_t));
 
