@@ -248,6 +248,7 @@ void ngx_commerce_outcome_init(void);
 ngx_int_t ngx_commerce_headers_strip_handler(ngx_http_request_t *r);
 ngx_int_t ngx_commerce_headers_push(ngx_commerce_ctx_t *ctx);
 ngx_int_t ngx_commerce_verdict_sign(ngx_commerce_ctx_t *ctx);
+ngx_uint_t ngx_commerce_header_named(ngx_table_elt_t *h, const char *name, size_t len);
 commerce_str_t ngx_commerce_channel(ngx_commerce_ctx_t *ctx);       /* the credited channel's number, or empty */
 
 /* ngx_commerce_source.c */

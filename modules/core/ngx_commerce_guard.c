@@ -8,6 +8,7 @@
 
 
 static ngx_uint_t ngx_commerce_method_overridden(ngx_http_request_t *r);
+static ngx_uint_t ngx_commerce_method_argument(ngx_http_request_t *r);
 
 
 /* what the configured locations leave open */
@@ -31,6 +32,12 @@ ngx_commerce_guarded(ngx_http_request_t *r)
         return (lcf->action || (lcf->order && lcf->mode != NGX_COMMERCE_OFF)) ? NGX_OK : NGX_DECLINED;
     }
 
+    /* an error page's path is the operator's, whatever came with the request that failed */
+
+    if (r->error_page || r->err_status) {
+        return NGX_OK;
+    }
+
     /* a body where none belongs may still be read by a backend */
 
     return (r->headers_in.content_length_n > 0 || r->headers_in.chunked) ? NGX_DECLINED : NGX_OK;
@@ -40,16 +47,15 @@ ngx_commerce_guarded(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_commerce_method_overridden(ngx_http_request_t *r)
 {
-    ngx_str_t                value;
     ngx_uint_t               i, k;
     ngx_list_part_t         *part;
     ngx_table_elt_t         *h;
     static const ngx_str_t   names[] = {
-        ngx_string("X-HTTP-Method-Override"), ngx_string("X-HTTP-Method"), ngx_string("X-Method-Override"),
+        ngx_string("x-http-method-override"), ngx_string("x-http-method"), ngx_string("x-method-override"),
         ngx_null_string
     };
 
-    if (ngx_http_arg(r, (u_char *) "_method", 7, &value) == NGX_OK) {
+    if (ngx_commerce_method_argument(r)) {
         return 1;
     }
 
@@ -58,13 +64,49 @@ ngx_commerce_method_overridden(ngx_http_request_t *r)
 
         for (i = 0; i < part->nelts; i++) {
             for (k = 0; names[k].len; k++) {
-                if (h[i].key.len == names[k].len
-                    && ngx_strncasecmp(h[i].key.data, names[k].data, names[k].len) == 0)
-                {
+                if (ngx_commerce_header_named(&h[i], (char *) names[k].data, names[k].len)) {
                     return 1;
                 }
             }
         }
+    }
+
+    return 0;
+}
+
+
+/* "_method" in the query, also with some of its letters escaped */
+
+static ngx_uint_t
+ngx_commerce_method_argument(ngx_http_request_t *r)
+{
+    u_char  *p, *end, *src, *dst, name[sizeof("%5f%6d%65%74%68%6f%64") - 1];
+    size_t   len;
+
+    p = r->args.data;
+    end = p + r->args.len;
+
+    while (p < end) {
+
+        for (len = 0; p < end && *p != '&' && *p != ';' && *p != '=' && len < sizeof(name); len++) {
+            name[len] = *p++;
+        }
+
+        src = name;
+        dst = name;
+        ngx_unescape_uri(&dst, &src, len, 0);
+
+        if (dst - name == 7 && ngx_strncasecmp(name, (u_char *) "_method", 7) == 0
+            && (p == end || *p == '=' || *p == '&' || *p == ';'))
+        {
+            return 1;
+        }
+
+        while (p < end && *p != '&' && *p != ';') {
+            p++;
+        }
+
+        p++;
     }
 
     return 0;

@@ -15,6 +15,7 @@ typedef ngx_uint_t (*ngx_commerce_header_pt)(ngx_table_elt_t *h);
 static ngx_uint_t ngx_commerce_header_is_verdict(ngx_table_elt_t *h);
 static ngx_uint_t ngx_commerce_header_is_accept_encoding(ngx_table_elt_t *h);
 static ngx_uint_t ngx_commerce_header_is_idempotency_key(ngx_table_elt_t *h);
+static ngx_uint_t ngx_commerce_header_begins(ngx_table_elt_t *h, const char *name, size_t len);
 static ngx_int_t ngx_commerce_headers_take(ngx_http_request_t *r, ngx_commerce_header_pt match);
 static ngx_int_t ngx_commerce_headers_add(ngx_http_request_t *r, const char *name, const char *lowcase,
     size_t len, commerce_str_t value);
@@ -114,38 +115,21 @@ ngx_commerce_headers_take(ngx_http_request_t *r, ngx_commerce_header_pt match)
 }
 
 
-/* "-", "_", "." and the like all become "_" in some backend: any byte but letters and digits separates */
-
 static ngx_uint_t
 ngx_commerce_header_is_verdict(ngx_table_elt_t *h)
 {
-    u_char              ch, want;
-    ngx_uint_t          i;
+    u_char              ch;
     static const char   prefix[] = "x-commerce";
 
-    if (h->key.len < sizeof(prefix) - 1) {
+    if (!ngx_commerce_header_begins(h, prefix, sizeof(prefix) - 1)) {
         return 0;
-    }
-
-    for (i = 0; i < sizeof(prefix) - 1; i++) {
-        ch = ngx_tolower(h->key.data[i]);
-        want = prefix[i];
-
-        if (want == '-') {
-            if ((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9')) {
-                return 0;
-            }
-
-        } else if (ch != want) {
-            return 0;
-        }
     }
 
     if (h->key.len == sizeof(prefix) - 1) {
         return 1;
     }
 
-    ch = ngx_tolower(h->key.data[i]);
+    ch = ngx_tolower(h->key.data[sizeof(prefix) - 1]);
 
     return !((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9'));
 }
@@ -154,27 +138,52 @@ ngx_commerce_header_is_verdict(ngx_table_elt_t *h)
 static ngx_uint_t
 ngx_commerce_header_is_accept_encoding(ngx_table_elt_t *h)
 {
-    return h->key.len == sizeof("Accept-Encoding") - 1
-           && ngx_strncasecmp(h->key.data, (u_char *) "Accept-Encoding", h->key.len) == 0;
+    return ngx_commerce_header_named(h, "accept-encoding", sizeof("accept-encoding") - 1);
 }
 
 
 static ngx_uint_t
 ngx_commerce_header_is_idempotency_key(ngx_table_elt_t *h)
 {
-    u_char  copy[sizeof("idempotency-key") - 1];
+    return ngx_commerce_header_named(h, "idempotency-key", sizeof("idempotency-key") - 1);
+}
 
-    if (h->key.len != sizeof(copy)) {
+
+/* would some backend read this header under that name?  The name in lower case, with dashes */
+
+ngx_uint_t
+ngx_commerce_header_named(ngx_table_elt_t *h, const char *name, size_t len)
+{
+    return h->key.len == len && ngx_commerce_header_begins(h, name, len);
+}
+
+
+/* "-", "_", "." and the like all become "_" in some backend: any byte but letters and digits separates */
+
+static ngx_uint_t
+ngx_commerce_header_begins(ngx_table_elt_t *h, const char *name, size_t len)
+{
+    u_char  ch;
+    size_t  i;
+
+    if (h->key.len < len) {
         return 0;
     }
 
-    ngx_strlow(copy, h->key.data, h->key.len);
+    for (i = 0; i < len; i++) {
+        ch = ngx_tolower(h->key.data[i]);
 
-    if (copy[11] == '_') {
-        copy[11] = '-';
+        if (name[i] == '-') {
+            if ((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9')) {
+                return 0;
+            }
+
+        } else if (ch != (u_char) name[i]) {
+            return 0;
+        }
     }
 
-    return ngx_memcmp(copy, "idempotency-key", sizeof(copy)) == 0;
+    return 1;
 }
 
 

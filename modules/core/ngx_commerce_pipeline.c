@@ -116,7 +116,8 @@ ngx_commerce_redirected(ngx_commerce_ctx_t *ctx, ngx_commerce_loc_conf_t *lcf)
 
     return (lcf->order != NULL && ctx->c.order == NULL)
            || (lcf->action != NULL && ctx->c.answer.len == 0)
-           || (lcf->mode != NGX_COMMERCE_OFF && !ctx->c.touched);
+           || (lcf->mode != NGX_COMMERCE_OFF && !ctx->c.touched)
+           || (lcf->guard == 1 && ctx->conf->guard != 1);
 }
 
 

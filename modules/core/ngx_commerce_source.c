@@ -175,8 +175,9 @@ commerce_reason_t
 ngx_commerce_body_check(ngx_http_request_t *r, size_t limit, ngx_uint_t json)
 {
     size_t            n;
-    ngx_uint_t        i;
+    u_char           *p, *end;
     ngx_str_t        *type;
+    ngx_uint_t        i, types;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
@@ -201,38 +202,37 @@ ngx_commerce_body_check(ngx_http_request_t *r, size_t limit, ngx_uint_t json)
 
     /* charset=utf-8 is the only parameter that says nothing new */
 
-    if (type->len > n) {
-        while (n < type->len && (type->data[n] == ' ' || type->data[n] == ';')) {
-            n++;
-        }
+    for (p = type->data + n, end = type->data + type->len; p < end && *p == ' '; p++) { /* void */ }
 
-        if (n != type->len
-            && (type->len - n != sizeof("charset=utf-8") - 1
-                || ngx_strncasecmp(type->data + n, (u_char *) "charset=utf-8", type->len - n) != 0))
-        {
-            return COMMERCE_R(BODY_TYPE);
-        }
+    if (p < end && *p++ != ';') {
+        return COMMERCE_R(BODY_TYPE);
     }
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
+    while (p < end && (*p == ' ' || *p == ';')) {
+        p++;
+    }
 
-    for (i = 0; /* void */ ; i++) {
+    n = sizeof("charset=utf-8") - 1;
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
+    if (p < end && ((size_t) (end - p) != n || ngx_strncasecmp(p, (u_char *) "charset=utf-8", n) != 0)) {
+        return COMMERCE_R(BODY_TYPE);
+    }
+
+    /* a second type, or an encoding: some backend would read something else than we do */
+
+    types = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            types += ngx_commerce_header_named(&h[i], "content-type", sizeof("content-type") - 1);
+
+            if (types > 1
+                || ngx_commerce_header_named(&h[i], "content-encoding", sizeof("content-encoding") - 1))
+            {
+                return COMMERCE_R(BODY_TYPE);
             }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == sizeof("Content-Encoding") - 1
-            && ngx_strncasecmp(h[i].key.data, (u_char *) "Content-Encoding", h[i].key.len) == 0)
-        {
-            return COMMERCE_R(BODY_TYPE);
         }
     }
 

@@ -13,7 +13,8 @@
  * it never comes back, also not after a delete.
  *
  * Threads: a view is for one thread (in a worker: the event loop).  apply() and the outbox calls block
- * and sync, in a worker they run on a pool thread, one at a time.  A view and apply() may run at once.
+ * and sync, in a worker they run on pool threads; they may run at once, and beside views: writers wait
+ * for each other inside.
  *
  * Files in the store's directory: data.mdb, lock.mdb (LMDB's), store.lock (held shared by everyone who
  * has the store open, exclusively by restore and compact), log.lock (the one writer of the event log).
