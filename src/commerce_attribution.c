@@ -130,6 +130,12 @@ commerce_buyer_sees(commerce_buyer_t *buyer, commerce_touch_t *touch, commerce_t
 
         } else {
             seen = buyer->seen[i];
+
+            /* a change is a durable write: one of the latest is in no danger of being forgotten */
+
+            if (buyer->seen_count - i <= COMMERCE_SEEN_MAX / 2) {
+                return false;
+            }
         }
 
         commerce_buyer_forget(buyer, i);

@@ -63,7 +63,7 @@ typedef struct {
     commerce_str_t      pseudonym;      /* cached; its key id may be out of date */
     commerce_binding_t  binding;
     commerce_touch_t    last[COMMERCE_SOURCES];     /* by source; source NONE = never */
-    commerce_seen_t     seen[COMMERCE_SEEN_MAX];    /* sent last comes last */
+    commerce_seen_t     seen[COMMERCE_SEEN_MAX];    /* sent last comes last, within 8 */
     unsigned            seen_count;
 } commerce_buyer_t;
 
