@@ -60,7 +60,8 @@ commerce_reason_t commerce_ledger_reopen(commerce_ledger_t *ledger, commerce_ord
  * their events (coupon_redeem, coupon_release, coupon_rollback), limits and the in-doubt counter follow, an
  * order event tells the new state (type "paid" for PAID, "order" otherwise).  ACCEPTED with an id that has a
  * parked notice applies that too.  PAID takes released coupons again if they are free (flag
- * BUDGET_EXCEEDED_BY_NOTICE when over a limit), else the use is lost: COUPON_RESERVATION_LOST.
+ * BUDGET_EXCEEDED_BY_NOTICE when over a limit, COUPON_EXPIRED after the campaign's end), else the use is lost:
+ * COUPON_RESERVATION_LOST.
  * An id that another order of the shop has already is not taken over: the order stands without one, its
  * event says ORDER_REPLAY.
  * order is changed in place.  Returns the step's reason (commerce_order.h), COUPON_RESERVATION_LOST or

@@ -128,7 +128,7 @@ commerce_ledger_redeem(commerce_ledger_work_t *work, unsigned i)
 }
 
 
-/* the order exists and was promised the coupon: no limit stops it, but passing one is told */
+/* the order exists and was promised the coupon: neither limit nor end stops it, both are told */
 
 static commerce_reason_t
 commerce_ledger_take_again(commerce_ledger_work_t *work, unsigned i)
@@ -166,7 +166,12 @@ commerce_ledger_take_again(commerce_ledger_work_t *work, unsigned i)
     commerce_ledger_count(ledger, coupon->campaign, coupon->used_by, 1, COMMERCE_FOREVER,
                           COMMERCE_FOREVER);
 
-    return full ? COMMERCE_R(BUDGET_EXCEEDED_BY_NOTICE) : COMMERCE_R(OK);
+    if (full) {
+        return COMMERCE_R(BUDGET_EXCEEDED_BY_NOTICE);
+    }
+
+    return (rc == COMMERCE_OK && ledger->now >= campaign.until) ? COMMERCE_R(COUPON_EXPIRED)
+                                                                : COMMERCE_R(OK);
 }
 
 

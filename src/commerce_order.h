@@ -20,7 +20,7 @@
 
 #define COMMERCE_LINES_MAX    128
 #define COMMERCE_COUPONS_MAX    8
-#define COMMERCE_CREDITS_MAX    8
+#define COMMERCE_CREDITS_MAX   12       /* a promoter per coupon, another winner, the contributors */
 #define COMMERCE_FINGERPRINT   16
 
 typedef enum {

@@ -36,7 +36,6 @@
     X(BIND_RENEW,                OK,   200, "")                                 \
     X(BIND_STOLEN,               OK,   200, "")                                 \
     X(BIND_NEW_AFTER_EXPIRY,     OK,   200, "")                                 \
-    X(BIND_EXPIRED,              SOFT, 200, "")                                 \
     X(PROTECT_HOLD,              SOFT, 200, "")                                 \
     X(SNATCH_FORBIDDEN,          SOFT, 200, "")                                 \
     X(SELF_BIND,                 SOFT, 200, "")                                 \
@@ -55,7 +54,6 @@
     X(NOT_A_SELLER,              DENY, 403, "")                                 \
     X(CONTEXT_UNKNOWN,           DENY, 422, "")                                 \
     /* distribution */                                                          \
-    X(TIER_OK,                   OK,   200, "")                                 \
     X(TIER_DEPTH_EXCEEDED,       DENY, 403, "")                                 \
     X(TIER_SELF,                 DENY, 403, "")                                 \
     X(LINEAGE_LOOP,              DENY, 403, "")                                 \
@@ -95,6 +93,7 @@
     X(ORDER_KEY_MALFORMED,       DENY, 422, "")                                 \
     X(ORDER_MALFORMED,           DENY, 422, "")                                 \
     X(ORDER_UNKNOWN,             HOLD, 202, "")                                 \
+    X(ORDER_NOT_FOUND,           DENY, 404, "")                                 \
     X(ORDER_CLOSED,              HOLD, 409, "")                                 \
     X(ORDER_REPLAY,              OK,   200, "")                                 \
     X(ORDER_DEADLINE,            SOFT, 200, "")                                 \
@@ -106,6 +105,7 @@
     X(BODY_MALFORMED,            DENY, 422, "")                                 \
     X(BODY_DUPLICATE_MEMBER,     DENY, 422, "")                                 \
     X(GUARD_REFUSED,             DENY, 403, "")                                 \
+    X(METHOD_NOT_ALLOWED,        DENY, 405, "")                                 \
     X(SUBREQUEST_REFUSED,        DENY, 403, "")                                 \
     /* the store */                                                             \
     X(STORE_UNAVAILABLE,         DENY, 503, "")                                 \

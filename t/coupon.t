@@ -134,8 +134,10 @@ sub becomes
 {
     my ($code, $state, $name) = @_;
 
-    $t->wait_for(sub { shown($code, 'state') eq $state });
-    is(shown($code, 'state'), $state, $name);
+    my $seen;
+
+    $t->wait_for(sub { ($seen = shown($code, 'state')) eq $state });
+    is($seen, $state, $name);
 }
 
 sub notice

@@ -7,6 +7,7 @@
 #include "ngx_http_commerce_attribution.h"
 
 
+static ngx_uint_t ngx_http_commerce_see(ngx_http_commerce_attribution_t *a);
 static ngx_uint_t ngx_http_commerce_bind(ngx_http_commerce_attribution_t *a);
 static ngx_http_commerce_touch_t *ngx_http_commerce_binding_touch(ngx_http_commerce_attribution_t *a);
 static void ngx_http_commerce_late_binding(ngx_http_commerce_attribution_t *a);
@@ -69,23 +70,12 @@ ngx_http_commerce_remember(ngx_http_commerce_attribution_t *a)
     ngx_http_commerce_touch_t  *t;
 
     c = a->c;
-    changed = 0;
 
-    for (i = 0; i < a->ntouches; i++) {
-        t = &a->touches[i];
-
-        if (t->reason != COMMERCE_R(OK) || a->client != COMMERCE_R(OK)) {
-            continue;
-        }
-
-        t->fresh = commerce_buyer_sees(a->buyer, &t->touch, c->now);
-        changed |= t->fresh;
-
-        if (c->order && commerce_attribution_late(&a->decided, &t->touch, c->now)) {
-            t->late = 1;
-            ngx_http_commerce_core->note_reason(c, COMMERCE_R(LATE_TOUCH));
-        }
+    if (c->order) {
+        ngx_http_commerce_late_binding(a);
     }
+
+    changed = ngx_http_commerce_see(a);
 
     if (changed) {
         changed |= ngx_http_commerce_bind(a);
@@ -105,15 +95,50 @@ ngx_http_commerce_remember(ngx_http_commerce_attribution_t *a)
 
     if (!c->order) {
         a->decided = a->buyer->binding;
-
-    } else {
-        ngx_http_commerce_late_binding(a);
     }
 
     if (changed && !c->preview) {
         a->buyer->pseudonym = ngx_http_commerce_core->pseudonym(c);
         commerce_buyer_write(c->txn, c->shop, c->user, a->buyer, a->version);
     }
+}
+
+
+/*
+ * When was each touch first seen?  Known tokens are looked up whatever the client is, or an old one would count
+ * as new; but only a client that may bind is remembered.  True: the record is another one.
+ */
+
+static ngx_uint_t
+ngx_http_commerce_see(ngx_http_commerce_attribution_t *a)
+{
+    ngx_uint_t                  i, fresh;
+    ngx_commerce_case_t        *c;
+    commerce_seen_t             seen[COMMERCE_SEEN_MAX];
+    ngx_http_commerce_touch_t  *t;
+
+    c = a->c;
+    ngx_memcpy(seen, a->buyer->seen, sizeof(seen));
+
+    for (i = 0; i < a->ntouches; i++) {
+        t = &a->touches[i];
+
+        if (t->reason != COMMERCE_R(OK)) {
+            continue;
+        }
+
+        fresh = commerce_buyer_sees(a->buyer, &t->touch, c->now);
+        t->fresh = fresh && a->client == COMMERCE_R(OK);
+
+        if (c->order && commerce_attribution_late(&a->decided, &t->touch, c->now)) {
+            t->late = 1;
+            ngx_http_commerce_core->note_reason(c, COMMERCE_R(LATE_TOUCH));
+        }
+    }
+
+    /* a token that was sent again is among the last again */
+
+    return a->client == COMMERCE_R(OK) && ngx_memcmp(seen, a->buyer->seen, sizeof(seen)) != 0;
 }
 
 

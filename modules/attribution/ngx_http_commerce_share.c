@@ -35,6 +35,10 @@ ngx_http_commerce_share(ngx_commerce_case_t *c, void *conf)
     commerce_reason_t                reason;
     ngx_http_commerce_share_conf_t  *sc = conf;
 
+    if (!(c->request->method & (NGX_HTTP_GET|NGX_HTTP_POST))) {
+        return COMMERCE_R(METHOD_NOT_ALLOWED);
+    }
+
     if (!c->verified || c->user.len == 0) {
         return COMMERCE_R(USER_NOT_VERIFIED);
     }
@@ -55,7 +59,7 @@ ngx_http_commerce_share(ngx_commerce_case_t *c, void *conf)
 
     ngx_memzero(&token, sizeof(commerce_token_t));
     token.seller = seller.number;
-    token.upline = seller.upline;
+    token.upline = commerce_role_salaried(seller.role) ? 0 : seller.upline;
 
     reason = ngx_http_commerce_share_context(c, sc, &token, &group, &room);
     if (reason != COMMERCE_R(OK)) {

@@ -10,6 +10,7 @@
 static void ngx_http_commerce_candidate(ngx_http_commerce_attribution_t *a, commerce_source_t source,
     uint64_t seller, commerce_touch_t *touch, const uint8_t *lines);
 static void ngx_http_commerce_buyer_person(ngx_http_commerce_attribution_t *a);
+static void ngx_http_commerce_compare_upline(ngx_http_commerce_attribution_t *a);
 static commerce_touch_t *ngx_http_commerce_latest(ngx_http_commerce_attribution_t *a,
     commerce_source_t source);
 static int ngx_http_commerce_credit(ngx_http_commerce_attribution_t *a, commerce_winner_t *winner,
@@ -121,7 +122,7 @@ static commerce_touch_t *
 ngx_http_commerce_latest(ngx_http_commerce_attribution_t *a, commerce_source_t source)
 {
     ngx_uint_t                  i;
-    commerce_touch_t           *latest;
+    commerce_touch_t           *latest, *remembered;
     ngx_http_commerce_touch_t  *t;
 
     latest = NULL;
@@ -136,21 +137,21 @@ ngx_http_commerce_latest(ngx_http_commerce_attribution_t *a, commerce_source_t s
         }
     }
 
-    if (a->buyer
-        && a->buyer->last[source].source == source
-        && (latest == NULL || a->buyer->last[source].first > latest->first)
-        && !(a->c->order && commerce_attribution_late(&a->decided, &a->buyer->last[source], a->c->now)
-             && source != COMMERCE_SOURCE_NONE))
-    {
-        latest = &a->buyer->last[source];
-    }
-
     if (latest && !commerce_touch_live(latest, a->c->now)) {
         ngx_http_commerce_core->note_reason(a->c, COMMERCE_R(ATTR_LOOKBACK_EXCEEDED));
-        return NULL;
     }
 
-    return latest;
+    remembered = a->buyer ? &a->buyer->last[source] : NULL;
+
+    if (remembered
+        && remembered->source == source
+        && (latest == NULL || remembered->first > latest->first)
+        && !(a->c->order && commerce_attribution_late(&a->decided, remembered, a->c->now)))
+    {
+        latest = remembered;
+    }
+
+    return latest && commerce_touch_live(latest, a->c->now) ? latest : NULL;
 }
 
 
@@ -177,6 +178,7 @@ ngx_http_commerce_winners(ngx_http_commerce_attribution_t *a)
                                 c->buyer_person.number, a->candidates, a->ncandidates, 0, &c->winner);
 
     c->attribution = c->winner.reason;
+    ngx_http_commerce_compare_upline(a);
     first = ngx_http_commerce_credit(a, &c->winner, c->winner.winner, 0);
 
     if (c->order) {
@@ -193,7 +195,9 @@ ngx_http_commerce_winners(ngx_http_commerce_attribution_t *a)
             c->order->lines[i].credit = ngx_http_commerce_credit(a, &winner, winner.winner, 0);
         }
 
-        for (k = 0; k < COMMERCE_CONTRIBUTORS; k++) {
+        /* where the house gets it, because the recruiter may not have it, nobody contributes */
+
+        for (k = 0; first >= 0 && k < COMMERCE_CONTRIBUTORS; k++) {
             (void) ngx_http_commerce_credit(a, &c->winner, c->winner.contributors[k], 1);
         }
     }
@@ -217,6 +221,27 @@ ngx_http_commerce_buyer_person(ngx_http_commerce_attribution_t *a)
             c->buyer_person = a->candidates[i].seller;
             return;
         }
+    }
+}
+
+
+/* the token's upline is a hint, the store's is what counts; that they differ is worth a note */
+
+static void
+ngx_http_commerce_compare_upline(ngx_http_commerce_attribution_t *a)
+{
+    uint64_t               upline;
+    commerce_candidate_t  *candidate;
+
+    if (a->c->winner.winner < 0 || a->c->reader.view == NULL) {
+        return;
+    }
+
+    candidate = &a->candidates[a->c->winner.winner];
+    upline = commerce_role_salaried(candidate->seller.role) ? 0 : candidate->seller.upline;
+
+    if (candidate->source == COMMERCE_SOURCE_SHARE && candidate->touch.upline != upline) {
+        ngx_http_commerce_core->note_reason(a->c, COMMERCE_R(LINEAGE_MISMATCH));
     }
 }
 

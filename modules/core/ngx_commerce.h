@@ -88,7 +88,7 @@ struct ngx_commerce_case_s {
 
     commerce_winner_t         winner;           /* of the first line, or of the page view */
     commerce_reason_t         attribution;      /* ATTR_OK, ATTR_DIRECT, SELF_PURCHASE */
-    commerce_credit_t         credits[COMMERCE_CREDITS_MAX];    /* credits[0]: the first line's, if any */
+    commerce_credit_t         credits[COMMERCE_CREDITS_MAX];    /* lines name theirs */
     ngx_uint_t                ncredits;
     commerce_reason_t         noted;            /* the first soft reason on the way: a bad token, a hold, ... */
     ngx_str_t                 platform, appid, scene;   /* of a recognised mini program */

@@ -154,6 +154,8 @@ ngx_commerce_answer_title(ngx_uint_t status)
     switch (status) {
     case 401: return commerce_string("Unauthorized");
     case 403: return commerce_string("Forbidden");
+    case 404: return commerce_string("Not Found");
+    case 405: return commerce_string("Method Not Allowed");
     case 409: return commerce_string("Conflict");
     case 413: return commerce_string("Content Too Large");
     case 415: return commerce_string("Unsupported Media Type");

@@ -13,32 +13,31 @@ static void ngx_commerce_cleanup(void *data);
 commerce_reason_t
 ngx_commerce_who(ngx_commerce_ctx_t *ctx)
 {
-    commerce_str_t            user;
-    commerce_reason_t         reason;
-    ngx_commerce_case_t      *c;
-    ngx_commerce_srv_conf_t  *scf;
+    commerce_str_t        user;
+    commerce_reason_t     reason;
+    ngx_commerce_case_t  *c;
 
     c = &ctx->c;
-    scf = ngx_http_get_module_srv_conf(c->request, ngx_commerce_module);
+    user = commerce_string("");
 
-    c->shop = ngx_commerce_str(scf->shop);
-    c->reader.shop = c->shop;
-    c->user = commerce_string("");
-    c->verified = 0;
+    if (ctx->conf->user.type) {
+        reason = ngx_commerce_source_read(c, &ctx->conf->user, &user);
 
-    if (ctx->conf->user.type == 0) {
-        return COMMERCE_R(OK);
+        if (reason == COMMERCE_R(INTERNAL)) {
+            return reason;
+        }
+
+        if (reason != COMMERCE_R(OK) || !commerce_id_valid(user)) {
+            user = commerce_string("");
+        }
     }
 
-    reason = ngx_commerce_source_read(c, &ctx->conf->user, &user);
-    if (reason == COMMERCE_R(INTERNAL)) {
-        return reason;
+    if (!commerce_equal(user, c->user)) {
+        c->pseudonym = commerce_string("");     /* another location's view of who it is */
     }
 
-    if (reason == COMMERCE_R(OK) && user.len && commerce_id_valid(user)) {
-        c->user = user;
-        c->verified = ctx->conf->user_verified;
-    }
+    c->user = user;
+    c->verified = user.len && ctx->conf->user_verified;
 
     return COMMERCE_R(OK);
 }
@@ -62,8 +61,9 @@ ngx_commerce_cleanup(void *data)
 ngx_commerce_ctx_t *
 ngx_commerce_ctx_create(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t  *cln;
-    ngx_commerce_ctx_t  *ctx;
+    ngx_pool_cleanup_t       *cln;
+    ngx_commerce_ctx_t       *ctx;
+    ngx_commerce_srv_conf_t  *scf;
 
     r = r->main;
 
@@ -75,8 +75,12 @@ ngx_commerce_ctx_create(ngx_http_request_t *r)
     ctx = cln->data;
     ngx_memzero(ctx, sizeof(ngx_commerce_ctx_t));
 
+    scf = ngx_http_get_module_srv_conf(r, ngx_commerce_module);
+
     ctx->main = ngx_http_get_module_main_conf(r, ngx_commerce_module);
     ctx->c.request = r;
+    ctx->c.shop = ngx_commerce_str(scf->shop);
+    ctx->c.reader.shop = ctx->c.shop;
     ctx->c.arena.alloc = (void *(*)(void *, size_t)) ngx_palloc;
     ctx->c.arena.owner = r->pool;
     ctx->rc = NGX_DECLINED;
@@ -200,4 +204,17 @@ ngx_commerce_note_reason(ngx_commerce_case_t *c, commerce_reason_t reason)
     if (c->noted == COMMERCE_R(OK)) {
         c->noted = reason;
     }
+}
+
+
+/* of an order's first line, or of the page view; NULL = house */
+
+commerce_credit_t *
+ngx_commerce_credit(ngx_commerce_case_t *c)
+{
+    int  i;
+
+    i = c->order && c->order->line_count ? c->order->lines[0].credit : 0;
+
+    return i >= 0 && (ngx_uint_t) i < c->ncredits && !c->credits[i].contributor ? &c->credits[i] : NULL;
 }

@@ -32,6 +32,7 @@
 #define NGX_COMMERCE_ATTEMPTS  4            /* evaluations of one request before a conflict is a 503 */
 #define NGX_COMMERCE_PEOPLE    8            /* persons kept during one evaluation */
 #define NGX_COMMERCE_ANSWER_MAX  65536      /* bytes of an upstream's JSON that are read */
+#define NGX_COMMERCE_EVENT_SIZE  4096       /* an event's body, but those of orders */
 
 typedef struct ngx_commerce_job_s  ngx_commerce_job_t;
 
@@ -227,6 +228,7 @@ ngx_commerce_ctx_t *ngx_commerce_ctx_create(ngx_http_request_t *r);
 ngx_int_t ngx_commerce_preview(ngx_http_request_t *r, ngx_commerce_ctx_t **ctx);
 commerce_reason_t ngx_commerce_run_stages(ngx_commerce_case_t *c, ngx_uint_t first, ngx_uint_t last);
 void ngx_commerce_note_reason(ngx_commerce_case_t *c, commerce_reason_t reason);
+commerce_credit_t *ngx_commerce_credit(ngx_commerce_case_t *c);     /* the one that the verdict names */
 void ngx_commerce_event_deny(ngx_commerce_ctx_t *ctx);
 void ngx_commerce_object(ngx_commerce_ctx_t *ctx, commerce_reason_t reason);
 
@@ -265,6 +267,7 @@ ngx_commerce_job_t *ngx_commerce_job_create(void);
 void ngx_commerce_job_free(ngx_commerce_job_t *job);
 ngx_int_t ngx_commerce_job_submit(ngx_commerce_job_t *job);     /* NGX_DECLINED: shed, nothing was queued */
 ngx_uint_t ngx_commerce_executor_in_flight(void);
+void ngx_commerce_executor_look(void);      /* is the store still the one at its path? */
 
 /* ngx_commerce_journal.c */
 ngx_int_t ngx_commerce_journal_init(ngx_cycle_t *cycle);
@@ -278,6 +281,9 @@ void ngx_commerce_sweep_init(void);
 /* ngx_commerce_answer.c */
 ngx_int_t ngx_commerce_answer_denied(ngx_http_request_t *r, commerce_reason_t reason);
 ngx_int_t ngx_commerce_answer_handler(ngx_http_request_t *r);
+
+/* ngx_commerce_visit.c */
+void ngx_commerce_write_request(commerce_write_t *w, ngx_http_request_t *r);
 
 /* ngx_commerce_variable.c */
 ngx_int_t ngx_commerce_variables_add(ngx_conf_t *cf);

@@ -342,6 +342,21 @@ ngx_commerce_executor_answer(ngx_commerce_job_t *job, commerce_txn_result_t resu
 }
 
 
+/* on an idle worker no batch finds out */
+
+void
+ngx_commerce_executor_look(void)
+{
+    commerce_store_t  *store;
+
+    store = ngx_commerce_worker->store;
+
+    if (store && !commerce_store_replaced(store) && commerce_store_look(store)) {
+        ngx_commerce_executor_report(1);
+    }
+}
+
+
 static void
 ngx_commerce_executor_report(ngx_uint_t failed)
 {

@@ -240,7 +240,10 @@ ngx_commerce_headers_push(ngx_commerce_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    return c->order ? ngx_commerce_headers_order(ctx) : NGX_OK;
+    /* an order that goes on without the store has a verdict too: it honours no coupon */
+
+    return c->order || (c->degraded && ctx->conf->order && ctx->order_key.len && ngx_commerce_counts(r))
+           ? ngx_commerce_headers_order(ctx) : NGX_OK;
 }
 
 
@@ -252,11 +255,11 @@ ngx_commerce_headers_credit(ngx_commerce_ctx_t *ctx)
 
     r = ctx->c.request;
 
-    if (ctx->c.ncredits == 0) {
+    credit = ngx_commerce_credit(&ctx->c);
+
+    if (credit == NULL) {
         return NGX_OK;
     }
-
-    credit = &ctx->c.credits[0];
 
     if (ngx_commerce_header(r, "Seller", "seller", credit->seller_id) != NGX_OK
         || ngx_commerce_header(r, "Tier2", "tier2", credit->tier2_id) != NGX_OK
@@ -274,10 +277,12 @@ ngx_commerce_headers_credit(ngx_commerce_ctx_t *ctx)
 commerce_str_t
 ngx_commerce_channel(ngx_commerce_ctx_t *ctx)
 {
-    u_char    *p;
-    uint32_t   channel;
+    u_char             *p;
+    uint32_t            channel;
+    commerce_credit_t  *credit;
 
-    channel = ctx->c.ncredits ? ctx->c.credits[0].channel : 0;
+    credit = ngx_commerce_credit(&ctx->c);
+    channel = credit ? credit->channel : 0;
 
     p = channel ? ngx_pnalloc(ctx->c.request->pool, NGX_INT32_LEN) : NULL;
 
@@ -294,7 +299,7 @@ ngx_commerce_headers_order(ngx_commerce_ctx_t *ctx)
 {
     u_char                     *p, *start;
     size_t                      i, n, len;
-    commerce_str_t              codes, jws;
+    commerce_str_t              codes, jws, key;
     ngx_http_request_t         *r;
     ngx_commerce_case_t        *c;
     commerce_verdict_coupon_t   coupons[COMMERCE_COUPONS_MAX];
@@ -322,6 +327,8 @@ ngx_commerce_headers_order(ngx_commerce_ctx_t *ctx)
         p = ngx_cpymem(p, coupons[i].code.data, coupons[i].code.len);
     }
 
+    key = c->order ? c->order->key : ctx->order_key;
+
     codes.data = (char *) start;
     codes.len = p - start;
     ctx->codes = codes;
@@ -331,8 +338,8 @@ ngx_commerce_headers_order(ngx_commerce_ctx_t *ctx)
     if (ngx_commerce_headers_take(r, ngx_commerce_header_is_accept_encoding) != NGX_OK
         || ngx_commerce_headers_take(r, ngx_commerce_header_is_idempotency_key) != NGX_OK
         || ngx_commerce_headers_add(r, "Idempotency-Key", "idempotency-key",
-               sizeof("Idempotency-Key") - 1, c->order->key) != NGX_OK
-        || ngx_commerce_header(r, "Order-Key", "order-key", c->order->key) != NGX_OK
+               sizeof("Idempotency-Key") - 1, key) != NGX_OK
+        || ngx_commerce_header(r, "Order-Key", "order-key", key) != NGX_OK
         || ngx_commerce_header(r, "Coupon", "coupon", codes) != NGX_OK
         || ngx_commerce_verdict_sign(ctx) != NGX_OK)
     {
@@ -356,7 +363,7 @@ ngx_commerce_verdict_coupons(ngx_commerce_case_t *c, commerce_verdict_coupon_t *
 
     n = 0;
 
-    for (i = 0; i < c->ncoupons; i++) {
+    for (i = 0; i < c->ncoupons && c->order; i++) {
 
         for (k = 0; k < c->order->coupon_count; k++) {
             use = &c->order->coupons[k];
@@ -385,6 +392,7 @@ ngx_commerce_verdict_sign(ngx_commerce_ctx_t *ctx)
 {
     char                       id[COMMERCE_EVENT_ID];
     commerce_str_t             jws;
+    commerce_credit_t         *credit;
     commerce_keyring_t        *ring;
     ngx_http_request_t        *r;
     commerce_verdict_t         v;
@@ -410,18 +418,20 @@ ngx_commerce_verdict_sign(ngx_commerce_ctx_t *ctx)
     v.issued = c->now;
     v.id = (commerce_str_t) { id, COMMERCE_EVENT_ID };
     v.mode = c->mode == NGX_COMMERCE_ENFORCE ? commerce_string("enforce") : commerce_string("observe");
-    v.key = c->order->key;
+    v.key = c->order ? c->order->key : ctx->order_key;
     v.replay = c->arrival != COMMERCE_ARRIVAL_NEW;
     v.method = ngx_commerce_str(r->method_name);
     v.path = ngx_commerce_str(r->uri);
     v.user = c->verified ? c->user : commerce_string("");
     v.reason = commerce_reason(c->reason)->name;
 
-    if (c->ncredits) {
-        v.seller = c->credits[0].seller_id;
-        v.tier2 = c->credits[0].tier2_id;
-        v.group = c->credits[0].group_id;
-        v.room = c->credits[0].room_id;
+    credit = ngx_commerce_credit(c);
+
+    if (credit) {
+        v.seller = credit->seller_id;
+        v.tier2 = credit->tier2_id;
+        v.group = credit->group_id;
+        v.room = credit->room_id;
         v.channel = ngx_commerce_channel(ctx);
     }
 

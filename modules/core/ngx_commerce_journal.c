@@ -8,17 +8,19 @@
 #include "ngx_commerce_core.h"
 
 
-#define NGX_COMMERCE_DRAIN  4096            /* events a turn */
+#define NGX_COMMERCE_DRAIN      4096        /* events a turn */
+#define NGX_COMMERCE_HEARTBEAT    60        /* seconds */
 
 
 typedef struct {
     commerce_log_t        *log;
     u_char                *start, *pos, *end;
+    ngx_uint_t             nlines;          /* in the buffer */
     ngx_event_t            timer;           /* flush; election; drain */
     ngx_connection_t       dummy;
     ngx_thread_task_t     *task;
     ngx_thread_pool_t     *threads;
-    ngx_uint_t             heartbeat;       /* seconds since epoch of the last one */
+    time_t                 heartbeat;       /* when the last one was written */
     unsigned               draining:1;
 } ngx_commerce_journal_t;
 
@@ -32,6 +34,7 @@ typedef struct {
 
 
 static void ngx_commerce_journal_timer(ngx_event_t *ev);
+static void ngx_commerce_journal_heartbeat(void);
 static void ngx_commerce_journal_flush(void);
 static void ngx_commerce_journal_elect(void);
 static void ngx_commerce_journal_drain(void);
@@ -121,7 +124,7 @@ ngx_commerce_journal_event(commerce_str_t body)
     }
 
     j->pos += commerce_log_line(j->log, body, (char *) j->pos, j->end - j->pos);
-    (void) ngx_atomic_fetch_add(&ngx_commerce_worker->metrics->log_written, 1);
+    j->nlines++;
 }
 
 
@@ -150,6 +153,7 @@ ngx_commerce_journal_exit(void)
 static void
 ngx_commerce_journal_timer(ngx_event_t *ev)
 {
+    ngx_commerce_journal_heartbeat();
     ngx_commerce_journal_flush();
     ngx_commerce_journal_elect();
     ngx_commerce_journal_drain();
@@ -160,10 +164,42 @@ ngx_commerce_journal_timer(ngx_event_t *ev)
 }
 
 
+/* the writer says that it lives: silence in the log means that nothing happened, or that nobody writes */
+
+static void
+ngx_commerce_journal_heartbeat(void)
+{
+    char                     buffer[1024];
+    commerce_write_t         w;
+    commerce_store_stat_t    stat;
+    ngx_commerce_journal_t  *j;
+
+    j = &ngx_commerce_journal;
+
+    if (!commerce_log_elected(j->log)
+        || ngx_time() - j->heartbeat < NGX_COMMERCE_HEARTBEAT
+        || commerce_store_stat(ngx_commerce_worker->store, &stat) != COMMERCE_OK
+        || commerce_event_start(&w, buffer, sizeof(buffer), &ngx_commerce_worker->events, "heartbeat",
+                                commerce_string(""), ngx_commerce_now_us())
+           != COMMERCE_OK)
+    {
+        return;
+    }
+
+    j->heartbeat = ngx_time();
+
+    commerce_write_int(&w, "outbox", (int64_t) stat.outbox);
+    commerce_write_int(&w, "records", (int64_t) stat.records);
+
+    ngx_commerce_journal_event(commerce_event_finish(&w));
+}
+
+
 static void
 ngx_commerce_journal_flush(void)
 {
     size_t                   len;
+    ngx_uint_t               n;
     commerce_str_t           lines;
     ngx_commerce_journal_t  *j;
     ngx_commerce_metrics_t  *m;
@@ -178,14 +214,19 @@ ngx_commerce_journal_flush(void)
 
     lines.data = (char *) j->start;
     lines.len = len;
+    n = j->nlines;
+
     j->pos = j->start;
+    j->nlines = 0;
 
     if (commerce_log_append(j->log, ngx_commerce_worker->conf->log->fd, lines) != COMMERCE_OK) {
         (void) ngx_atomic_fetch_add(&m->log_errors, 1);
+        (void) ngx_atomic_fetch_add(&m->log_dropped, n);
         ngx_commerce_complain("the event log cannot be written");
         return;
     }
 
+    (void) ngx_atomic_fetch_add(&m->log_written, n);
     (void) ngx_atomic_fetch_add(&m->log_bytes, len);
 }
 

@@ -9,6 +9,7 @@
 
 
 #define NGX_COMMERCE_STATUS_SIZE  16384
+#define NGX_COMMERCE_STATUS_SHOP  96
 
 
 static ngx_int_t ngx_commerce_metrics_init_zone(ngx_shm_zone_t *zone, void *data);
@@ -77,6 +78,7 @@ ngx_commerce_count(commerce_reason_t reason)
 ngx_int_t
 ngx_commerce_status(ngx_http_request_t *r, ngx_str_t *json)
 {
+    size_t                     size;
     int64_t                    len;
     commerce_write_t           w;
     ngx_commerce_metrics_t    *m;
@@ -89,12 +91,14 @@ ngx_commerce_status(ngx_http_request_t *r, ngx_str_t *json)
     mcf = ngx_commerce_worker->conf;
     m = ngx_commerce_worker->metrics;
 
-    json->data = ngx_palloc(r->pool, NGX_COMMERCE_STATUS_SIZE);
+    size = NGX_COMMERCE_STATUS_SIZE + mcf->shops.nelts * NGX_COMMERCE_STATUS_SHOP;
+
+    json->data = ngx_palloc(r->pool, size);
     if (json->data == NULL) {
         return NGX_ERROR;
     }
 
-    commerce_write_start(&w, (char *) json->data, NGX_COMMERCE_STATUS_SIZE);
+    commerce_write_start(&w, (char *) json->data, size);
     commerce_write_open(&w, NULL, '{');
 
     commerce_write_open(&w, "build", '{');

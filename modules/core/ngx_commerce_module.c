@@ -27,9 +27,6 @@ static void ngx_commerce_api_event_money(ngx_commerce_case_t *c, commerce_write_
 static void ngx_commerce_api_event_plain(ngx_commerce_case_t *c, commerce_write_t *w);
 
 
-#define NGX_COMMERCE_EVENT_SIZE  4096
-
-
 static ngx_command_t  ngx_commerce_commands[] = {
 
     { ngx_string("commerce_store"),
@@ -405,7 +402,10 @@ ngx_commerce_open_store(ngx_cycle_t *cycle)
     if (ngx_commerce_worker->store == NULL) {
         ngx_commerce_worker->metrics->store_failed = 1;
         ngx_log_error(NGX_LOG_CRIT, cycle->log, 0, "commerce: %s", error);
+        return;
     }
+
+    ngx_commerce_worker->metrics->store_failed = 0;     /* what a previous worker met is over */
 }
 
 

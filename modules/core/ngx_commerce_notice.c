@@ -32,6 +32,10 @@ ngx_commerce_notice(ngx_commerce_case_t *c, void *conf)
     commerce_ledger_t            ledger;
     ngx_commerce_notice_conf_t  *nc = conf;
 
+    if (!(c->request->method & NGX_HTTP_POST)) {
+        return COMMERCE_R(METHOD_NOT_ALLOWED);
+    }
+
     if (c->reader.view == NULL) {
         return COMMERCE_R(STORE_UNAVAILABLE);
     }
@@ -52,15 +56,10 @@ ngx_commerce_notice(ngx_commerce_case_t *c, void *conf)
     if (reason == COMMERCE_R(OK)) {
         reason = commerce_ledger_step(&ledger, order, version, nc->step, NULL);
 
-    } else if (reason == COMMERCE_R(ORDER_UNKNOWN) && id.len) {
-        order->key = id;
+    } else if (reason == COMMERCE_R(ORDER_UNKNOWN)) {
         reason = commerce_ledger_park(&ledger, id, nc->step);
         return reason == COMMERCE_R(INTERNAL)
                ? reason : ngx_commerce_notice_answer(c, NULL, COMMERCE_R(ORDER_UNKNOWN));
-    }
-
-    if (reason == COMMERCE_R(ORDER_UNKNOWN)) {
-        return ngx_commerce_notice_answer(c, NULL, reason);
     }
 
     if (commerce_reason(reason)->class == COMMERCE_CLASS_DENY) {
@@ -117,7 +116,13 @@ ngx_commerce_notice_find(ngx_commerce_case_t *c, ngx_commerce_notice_conf_t *nc,
         return COMMERCE_R(STORE_UNAVAILABLE);
     }
 
-    return rc == COMMERCE_OK ? COMMERCE_R(OK) : COMMERCE_R(ORDER_UNKNOWN);
+    if (rc == COMMERCE_OK) {
+        return COMMERCE_R(OK);
+    }
+
+    /* an id may be on its way to us; a key is known before the backend can name it */
+
+    return nc->id.type ? COMMERCE_R(ORDER_UNKNOWN) : COMMERCE_R(ORDER_NOT_FOUND);
 }
 
 

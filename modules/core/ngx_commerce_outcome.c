@@ -16,6 +16,7 @@
 static ngx_int_t ngx_commerce_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_commerce_body_filter(ngx_http_request_t *r, ngx_chain_t *in);
 static ngx_uint_t ngx_commerce_outcome_first(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
+static void ngx_commerce_outcome_warn(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
 static void ngx_commerce_outcome_collect(ngx_commerce_ctx_t *ctx, ngx_buf_t *b);
 static void ngx_commerce_outcome_step(ngx_commerce_ctx_t *ctx, commerce_step_t step,
     commerce_answer_t *answer);
@@ -48,22 +49,12 @@ ngx_commerce_outcome_init(void)
 void
 ngx_commerce_outcome_open(ngx_commerce_ctx_t *ctx)
 {
-    ngx_http_request_t        *r;
-    ngx_http_upstream_conf_t  *u;
+    ngx_http_request_t  *r;
 
     r = ctx->c.request;
 
     ctx->outcome = NGX_COMMERCE_OUTCOME_OPEN;
     ctx->upstream_base = r->upstream_states ? r->upstream_states->nelts : 0;
-
-    u = r->upstream ? r->upstream->conf : NULL;
-
-    if (u && (u->next_upstream & NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT) && !ctx->main->next_upstream_warned) {
-        ctx->main->next_upstream_warned = 1;
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "commerce: proxy_next_upstream allows non_idempotent in an order location: "
-                      "an order may reach two backends");
-    }
 }
 
 
@@ -79,10 +70,13 @@ ngx_commerce_header_filter(ngx_http_request_t *r)
 
     ctx = ngx_commerce_get_ctx(r);
 
+    /* an upstream without a cleanup is done: what goes out now is a file or a page in its place */
+
     if (ctx == NULL
         || ctx->outcome != NGX_COMMERCE_OUTCOME_OPEN
         || ctx->responded
         || r->upstream == NULL
+        || r->upstream->cleanup == NULL
         || r->upstream->headers_in.status_n == 0
         || !ngx_commerce_outcome_first(r, ctx))
     {
@@ -237,6 +231,7 @@ ngx_commerce_outcome_finish(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
     }
 
     ctx->outcome = NGX_COMMERCE_OUTCOME_KNOWN;
+    ngx_commerce_outcome_warn(r, ctx);
 
     ngx_memzero(&answer, sizeof(commerce_answer_t));
     answer.payable = -1;
@@ -245,6 +240,27 @@ ngx_commerce_outcome_finish(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
                           : ngx_commerce_outcome_unanswered(r, ctx);
 
     ngx_commerce_outcome_step(ctx, step, &answer);
+}
+
+
+/* the upstream's configuration is known only now, once there is one */
+
+static void
+ngx_commerce_outcome_warn(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
+{
+    if (r->upstream == NULL
+        || r->upstream->conf == NULL
+        || !(r->upstream->conf->next_upstream & NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT)
+        || ctx->main->next_upstream_warned)
+    {
+        return;
+    }
+
+    ctx->main->next_upstream_warned = 1;
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "commerce: proxy_next_upstream allows non_idempotent in an order location: "
+                  "an order may reach two backends");
 }
 
 
@@ -372,7 +388,7 @@ ngx_commerce_outcome_unanswered(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
         return COMMERCE_STEP_REFUSED;
     }
 
-    /* an answer that error_page replaced: its status is known, its JSON is not */
+    /* an answer that error_page or X-Accel-Redirect replaced: its status is known, its JSON is not */
 
     return status >= 300 ? ngx_commerce_outcome_status(status) : COMMERCE_STEP_UNKNOWN;
 }

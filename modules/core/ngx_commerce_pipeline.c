@@ -101,6 +101,10 @@ ngx_commerce_subrequest(ngx_http_request_t *r, ngx_commerce_loc_conf_t *lcf)
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "commerce: a sub-request into an order location is refused: \"%V\"", &r->uri);
 
+    if (ngx_commerce_worker) {
+        ngx_commerce_count(COMMERCE_R(SUBREQUEST_REFUSED));
+    }
+
     return NGX_HTTP_FORBIDDEN;
 }
 
@@ -296,7 +300,7 @@ ngx_commerce_judge(ngx_commerce_ctx_t *ctx)
 
     c = &ctx->c;
 
-    c->reason = COMMERCE_R(OK);
+    c->reason = ctx->objected;          /* the guard's, or that of an evaluation before a conflict */
     c->noted = COMMERCE_R(OK);
 
     reason = ngx_commerce_who(ctx);
@@ -319,10 +323,14 @@ ngx_commerce_judge(ngx_commerce_ctx_t *ctx)
     }
 
     if (ctx->conf->order == NULL || !ngx_commerce_counts(c->request)) {
-        return ngx_commerce_run_stages(c, 0, NGX_COMMERCE_STAGES - 1);
-    }
+        reason = ngx_commerce_run_stages(c, 0, NGX_COMMERCE_STAGES - 1);
 
-    reason = ctx->unreadable != COMMERCE_R(OK) ? ctx->unreadable : ngx_commerce_order_evaluate(ctx);
+    } else if (ctx->unreadable != COMMERCE_R(OK)) {
+        reason = ctx->unreadable;
+
+    } else {
+        reason = ngx_commerce_order_evaluate(ctx);
+    }
 
     if (reason == COMMERCE_R(OK) || reason == COMMERCE_R(STORE_UNAVAILABLE)
         || c->mode != NGX_COMMERCE_OBSERVE)
@@ -330,7 +338,7 @@ ngx_commerce_judge(ngx_commerce_ctx_t *ctx)
         return reason;
     }
 
-    /* observed: the order goes on unknown to us, what else is legal is written */
+    /* observed: an order goes on unknown to us, what else is legal is written */
 
     ngx_commerce_object(ctx, reason);
 
@@ -649,7 +657,7 @@ ngx_commerce_resume(ngx_http_request_t *r)
 void
 ngx_commerce_event_deny(ngx_commerce_ctx_t *ctx)
 {
-    char                  buffer[2048];
+    char                  buffer[NGX_COMMERCE_EVENT_SIZE];
     commerce_write_t      w;
     ngx_commerce_case_t  *c;
 
@@ -666,9 +674,7 @@ ngx_commerce_event_deny(ngx_commerce_ctx_t *ctx)
                                                   : commerce_string("would_deny"));
     commerce_write_text(&w, "reason", commerce_reason(c->reason)->name);
     commerce_write_optional(&w, "detail", ngx_commerce_str(c->detail));
-    commerce_write_text(&w, "method", ngx_commerce_str(c->request->method_name));
-    commerce_write_text(&w, "uri", (commerce_str_t) { (char *) c->request->uri.data,
-                                                      ngx_min(c->request->uri.len, 256) });
+    ngx_commerce_write_request(&w, c->request);
     commerce_write_optional(&w, "buyer", ngx_commerce_api_pseudonym(c));
     commerce_write_optional(&w, "order_key", ctx->order_key);
 

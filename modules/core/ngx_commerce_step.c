@@ -111,7 +111,9 @@ ngx_commerce_order_step_run(ngx_commerce_step_job_t *sj)
                       sj->step.key.len, sj->step.key.data);
     }
 
-    ngx_commerce_count(reason);
+    if (reason != COMMERCE_R(ORDER_REPLAY)) {       /* counted where the request met it */
+        ngx_commerce_count(reason);
+    }
 
     if (job->txn.count == 0) {
         ngx_commerce_job_free(job);

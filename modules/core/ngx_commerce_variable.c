@@ -121,28 +121,44 @@ ngx_commerce_variable_reason(ngx_commerce_ctx_t *ctx)
 static commerce_str_t
 ngx_commerce_variable_seller(ngx_commerce_ctx_t *ctx)
 {
-    return ctx->c.ncredits ? ctx->c.credits[0].seller_id : commerce_string("");
+    commerce_credit_t  *credit;
+
+    credit = ngx_commerce_credit(&ctx->c);
+
+    return credit ? credit->seller_id : commerce_string("");
 }
 
 
 static commerce_str_t
 ngx_commerce_variable_tier2(ngx_commerce_ctx_t *ctx)
 {
-    return ctx->c.ncredits ? ctx->c.credits[0].tier2_id : commerce_string("");
+    commerce_credit_t  *credit;
+
+    credit = ngx_commerce_credit(&ctx->c);
+
+    return credit ? credit->tier2_id : commerce_string("");
 }
 
 
 static commerce_str_t
 ngx_commerce_variable_group(ngx_commerce_ctx_t *ctx)
 {
-    return ctx->c.ncredits ? ctx->c.credits[0].group_id : commerce_string("");
+    commerce_credit_t  *credit;
+
+    credit = ngx_commerce_credit(&ctx->c);
+
+    return credit ? credit->group_id : commerce_string("");
 }
 
 
 static commerce_str_t
 ngx_commerce_variable_room(ngx_commerce_ctx_t *ctx)
 {
-    return ctx->c.ncredits ? ctx->c.credits[0].room_id : commerce_string("");
+    commerce_credit_t  *credit;
+
+    credit = ngx_commerce_credit(&ctx->c);
+
+    return credit ? credit->room_id : commerce_string("");
 }
 
 

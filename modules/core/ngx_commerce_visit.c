@@ -8,6 +8,11 @@
 #include "../../src/commerce_write.h"
 
 
+/* of what a client may make long: these bytes, and six times as many when all have to be escaped */
+#define NGX_COMMERCE_METHOD_MAX  32
+#define NGX_COMMERCE_URI_MAX  256
+
+
 static void ngx_commerce_log_visit(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
 
 
@@ -46,7 +51,7 @@ ngx_commerce_log_handler(ngx_http_request_t *r)
 static void
 ngx_commerce_log_visit(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
 {
-    char                  buffer[2048];
+    char                  buffer[NGX_COMMERCE_EVENT_SIZE];
     commerce_write_t      w;
     commerce_credit_t    *credit;
     ngx_commerce_case_t  *c;
@@ -65,12 +70,12 @@ ngx_commerce_log_visit(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
         commerce_write_bool(&w, "verified", c->verified);
     }
 
-    commerce_write_text(&w, "method", ngx_commerce_str(r->method_name));
-    commerce_write_text(&w, "uri", (commerce_str_t) { (char *) r->uri.data, ngx_min(r->uri.len, 256) });
+    ngx_commerce_write_request(&w, r);
     commerce_write_int(&w, "status", (int64_t) (r->err_status ? r->err_status : r->headers_out.status));
 
-    if (c->ncredits) {
-        credit = &c->credits[0];
+    credit = ngx_commerce_credit(c);
+
+    if (credit) {
         commerce_write_optional(&w, "seller", credit->seller_id);
         commerce_write_optional(&w, "tier2", credit->tier2_id);
         commerce_write_optional(&w, "group", credit->group_id);
@@ -91,4 +96,22 @@ ngx_commerce_log_visit(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
     }
 
     ngx_commerce_journal_event(commerce_event_finish(&w));
+}
+
+
+/* members of an event: what was asked for */
+
+void
+ngx_commerce_write_request(commerce_write_t *w, ngx_http_request_t *r)
+{
+    commerce_str_t  method, uri;
+
+    method = ngx_commerce_str(r->method_name);
+    method.len = ngx_min(method.len, NGX_COMMERCE_METHOD_MAX);
+
+    uri = ngx_commerce_str(r->uri);
+    uri.len = ngx_min(uri.len, NGX_COMMERCE_URI_MAX);
+
+    commerce_write_text(w, "method", method);
+    commerce_write_text(w, "uri", uri);
 }

@@ -105,12 +105,16 @@ unsigned commerce_store_apply(commerce_store_t *store, commerce_txn_t **txns, un
 const char *commerce_store_error(const commerce_store_t *store);
 bool commerce_store_replaced(const commerce_store_t *store);
 
+/* looks at the files now, for those who do not apply; true if they were replaced.  Any thread. */
+bool commerce_store_look(commerce_store_t *store);
+
 /* after an error that only closing and opening again can mend; until then everything is UNAVAILABLE */
 bool commerce_store_broken(const commerce_store_t *store);
 
 /*
  * Views: begin, any number of gets, end.  Values point into the store and die at end: decode or copy.
- * The store has one view, reused; begin while begun is COMMERCE_ERROR.  Cheap (no lock, no allocation).
+ * The store has one view, reused; begin while begun is COMMERCE_ERROR, and so is begin once the files are
+ * known to be replaced.  Cheap (no lock, no allocation).
  */
 int commerce_view_begin(commerce_store_t *store, commerce_view_t **view);
 void commerce_view_end(commerce_view_t *view);

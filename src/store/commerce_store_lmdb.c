@@ -95,6 +95,11 @@ commerce_store_error(const commerce_store_t *store)
 
     error = atomic_load_explicit(&store->error, memory_order_acquire);
 
+    if (error[0] == '\0' && commerce_store_replaced(store)) {
+        return "the files of the store were replaced or removed while in use: nothing is written "
+               "any more, restart nginx";
+    }
+
     if (error[0] == '\0' && store->view.code != 0) {
         return mdb_strerror(store->view.code);
     }
@@ -107,6 +112,22 @@ bool
 commerce_store_replaced(const commerce_store_t *store)
 {
     return atomic_load_explicit(&store->replaced, memory_order_relaxed);
+}
+
+
+bool
+commerce_store_look(commerce_store_t *store)
+{
+    int  fd;
+
+    if (!commerce_store_replaced(store)
+        && mdb_env_get_fd(store->env, &fd) == 0
+        && commerce_store_files_check(&store->files, fd) == COMMERCE_FILES_REPLACED)
+    {
+        atomic_store(&store->replaced, true);
+    }
+
+    return commerce_store_replaced(store);
 }
 
 

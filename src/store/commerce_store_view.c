@@ -78,7 +78,7 @@ commerce_view_start(commerce_view_t *view)
 {
     int  rc;
 
-    if (view->live) {
+    if (view->live || commerce_store_replaced(view->store)) {
         return COMMERCE_ERROR;
     }
 

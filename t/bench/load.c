@@ -6,9 +6,10 @@
  *
  *   load -p PORT -f FILE -c CONNECTIONS [-o FIRST] [-n COUNT] [-t SECONDS] [-l] [-a CPU]
  *
- * FILE holds raw HTTP/1.1 requests, one behind the other; -o skips that many, -l starts again at the
- * end of the file.  Stops after COUNT requests, SECONDS, or the file's end, with every answer read.
- * Prints: sent, answers with 200, others, seconds, and the median and 99th percentile in microseconds.
+ * FILE holds raw HTTP/1.1 requests, one behind the other; -o skips that many, -l starts again at
+ * the end of the file.  Stops after COUNT requests, SECONDS, or the file's end, with every answer
+ * read.  Prints: sent, answers with 200, others, seconds, and the median and 99th percentile of the
+ * answer's time in microseconds.
  */
 
 #define _GNU_SOURCE
@@ -110,7 +111,7 @@ main(int argc, char **argv)
         fail("cannot start");
     }
 
-    next_request = options.first;
+    next_request = options.loop ? options.first % nrequests : options.first;
 
     for (k = 0; k < options.connections; k++) {
         connections[k].in = malloc(ANSWER_MAX);

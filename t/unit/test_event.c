@@ -209,6 +209,9 @@ test_largest(void)
             o.credits[i] = (commerce_credit_t) {
                 COMMERCE_SOURCE_PROTECTED, 1, 1, id, id, id, id, UINT32_MAX, 1, i != 0
             };
+        }
+
+        for (i = 0; i < COMMERCE_COUPONS_MAX; i++) {
             o.coupons[i] = (commerce_order_coupon_t) {
                 1, UINT32_MAX, id, INT64_MAX, COMMERCE_USE_ROLLED_BACK
             };

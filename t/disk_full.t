@@ -1,0 +1,201 @@
+#!/usr/bin/perl
+
+# Copyright (C) ngx_commerce authors
+#
+# No room for the store: coupons are refused with a reason, pages go on.  No room for the event log: money
+# goes on, its events wait in the store.  Once there is room everything works again and nothing is missing.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Test::More;
+use Test::NgxCommerce;
+use Test::NgxCommerce::Load;
+
+plan(skip_all => 'needs root, to mount small file systems') if $> != 0;
+
+my $t = Test::NgxCommerce->new;
+my $dir = $t->dir;
+my $owner = $$;
+my @mounts;
+
+END { release() if $owner == $$ }
+
+mkdir "$dir/log" or die "mkdir: $!\n";
+
+for my $mount ([ "$dir/store", '2m', '0700' ], [ "$dir/log", '256k', '0755' ]) {
+    my ($path, $size, $mode) = @$mount;
+
+    if (system("mount -t tmpfs -o size=$size,mode=$mode commerce-test $path 2>/dev/null") != 0) {
+        release();
+        plan(skip_all => 'tmpfs cannot be mounted here');
+    }
+
+    push @mounts, $path;
+}
+
+symlink "$dir/log/events.jsonl", "$dir/events.jsonl" or die "symlink: $!\n";
+
+my $load = Test::NgxCommerce::Load->new($t, coupons => 60);
+my @codes = $load->codes;
+my $token = $t->token('A');
+my $orders = 0;
+
+# a write that fits in part is an input/output error to LMDB
+
+my $full = qr/No space left|Input\/output error/;
+
+$t->expect_log(qr/\[crit\].*commerce: cannot write to the store.*$full/,
+               qr/\[crit\].*commerce: (?:the event log cannot be written|money events wait)/);
+$t->http_conf($load->server(8080))->run;
+
+# the store
+
+is(order($codes[0])->status, 200, 'an order');
+ok($load->settled, 'its events are in the log');
+
+# this one is with the storefront while the disk fills up: perhaps its outcome cannot be written
+
+my $slow = in_background('slow', $codes[1], 'slow=2');
+
+ok($t->wait_for(sub { grep { $_->{body} =~ /"slow"/ } $t->received }), 'an order is with the storefront');
+
+fill("$dir/store");
+
+# pages that were freed before can be used without room: they run out
+
+my @refused;
+
+for my $code (@codes[2 .. 50]) {
+    my $answer = order($code);
+
+    push @refused, [ $code, "k$orders", $answer ] if $answer->status != 200;
+    last if @refused == 10;
+}
+
+is(scalar @refused, 10, 'without room orders with coupons are refused');
+is(scalar(grep { $_->[2]->status == 503 && $_->[2]->code eq 'STORE_UNAVAILABLE' && $_->[2]->header('retry-after') }
+          @refused), 10, '503 STORE_UNAVAILABLE, with Retry-After');
+
+my $page = $t->get("/goods/1?st=$token", headers => { 'X-User' => 'buyer' });
+is($page->status, 200, 'pages go on');
+is($page->json->{headers}{'x-commerce-seller'}, 'A', 'attributed');
+is($page->json->{headers}{'x-commerce-degraded'}, 'store', 'degraded, since the binding was not written');
+is($t->get('/goods/1')->status, 200, 'without a token too');
+
+my $status = $load->status;
+is($status->{store}{state}, 'unavailable', 'the status says so');
+like($status->{store}{error}, qr/cannot write to the store.*$full/, 'and why');
+cmp_ok(scalar($t->log_lines(qr/\[crit\].*cannot write to the store/)), '<=', 2, 'the log says it once a worker');
+
+is(finished($slow), 200, 'the slow order was accepted');
+
+unlink "$dir/store/filler" or die "unlink: $!\n";
+
+# the same keys now
+
+my @again = map { scalar order($_->[0], $_->[1]) } @refused;
+is(scalar(grep { $_->status == 200 } @again), 10, 'with room the same keys work') or diag $again[0]->body;
+is($load->status->{store}{state}, 'ok', 'the store is well');
+
+$page = $t->get("/goods/1?st=$token", headers => { 'X-User' => 'buyer' });
+is($page->json->{headers}{'x-commerce-reason'}, 'BIND_NEW', 'and the buyer is bound') or diag $page->body;
+
+# the slow order is found by the sweep
+
+$t->advance(100);
+is(order($codes[1], 'slow')->status, 200, 'the same key resolves what was not written');
+ok($load->settled, 'nothing is in doubt');
+is($load->states->{$codes[1]}{state}, 'redeemed', 'its coupon is spent');
+$load->check_log('store', $load->states);
+
+# the log
+
+my $before = $load->status->{log};
+fill("$dir/log");
+
+my @answers = map { order($_) } @codes[51 .. 55];
+is(scalar(grep { $_->status == 200 } @answers), 5, 'without room for the log orders go on');
+
+# the last page of the file takes some more lines
+
+ok($t->wait_for(sub {
+    $t->parallel(map { { uri => "/goods/$_" } } 1 .. 10);
+    $status = $load->status;
+    return $status->{log}{errors} > $before->{errors} + 1 && $status->{log}{dropped} >= $before->{dropped} + 5;
+}), 'errors and dropped lines are counted') or diag explain $status->{log};
+
+cmp_ok($status->{store}{outbox}, '>=', 15, "money events wait in the store ($status->{store}{outbox})");
+is($status->{store}{state}, 'ok', 'the store is well');
+
+unlink "$dir/log/filler" or die "unlink: $!\n";
+
+ok($load->settled, 'with room they arrive');
+cmp_ok($load->status->{log}{written}, '>=', $before->{written} + 15, 'and are counted');
+
+is(scalar(grep { $_->{type} eq 'order' } $load->events('order')), scalar(keys %{$load->spent}),
+   'each order is in the log');
+$load->check_spent('in the end');
+$load->check_log('in the end', $load->states);
+$load->check_store('in the end');
+
+$t->stop;
+release();
+
+$t->done_testing;
+
+
+sub order
+{
+    my ($code, $key) = @_;
+
+    return ($t->parallel($load->order('u', $key // 'k' . ++$orders, $code)))[0];
+}
+
+
+sub in_background
+{
+    my ($key, $code, $test) = @_;
+    my $pid = fork // die "fork: $!\n";
+
+    return $pid if $pid;
+
+    my ($answer) = $t->parallel($load->order('u', $key, $code, headers => { 'X-Test' => $test }));
+
+    POSIX::_exit($answer->status == 200 ? 0 : 1);
+}
+
+
+sub finished
+{
+    my ($pid) = @_;
+
+    waitpid $pid, 0;
+
+    return $? == 0 ? 200 : 0;
+}
+
+
+sub fill
+{
+    my ($path) = @_;
+
+    open my $file, '>', "$path/filler" or die "open: $!\n";
+
+    for my $size (4096, 1) {
+        1 while syswrite $file, 'x' x $size;
+    }
+}
+
+
+sub release
+{
+    my $status = $?;
+
+    for my $path (splice @mounts) {
+        system('umount', $path) == 0 or system('umount', '-l', $path);
+    }
+
+    $? = $status;
+}
