@@ -59,6 +59,7 @@ int commerce_order_find(commerce_reader_t *reader, commerce_str_t id, commerce_o
 /* in the transaction's arena; each also compares `version` (what get said), so a lost update cannot happen */
 void commerce_person_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_person_t *person, uint64_t version,
     const commerce_person_t *before);   /* before: NULL when new; indexes and downline counters follow the difference */
+void commerce_person_compare(commerce_txn_t *txn, commerce_str_t shop, uint64_t number, uint64_t version);  /* a conflict if written meanwhile */
 void commerce_group_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_group_t *group, uint64_t version);
 void commerce_room_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_room_t *room, uint64_t version);
 void commerce_buyer_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t user, const commerce_buyer_t *buyer, uint64_t version);

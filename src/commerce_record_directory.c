@@ -172,6 +172,24 @@ commerce_person_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_p
 }
 
 
+void
+commerce_person_compare(commerce_txn_t *txn, commerce_str_t shop, uint64_t number, uint64_t version)
+{
+    commerce_str_t   kept;
+    commerce_path_t  key;
+
+    commerce_path_number(&key, shop, 'p', number, 10);
+    kept = commerce_path_keep(txn, &key);
+
+    if (kept.len == 0) {
+        txn->failed = true;
+        return;
+    }
+
+    commerce_txn_compare(txn, kept, version);
+}
+
+
 /* a fresh index entry must not be another person's: commerce_path_index() compares */
 
 static void

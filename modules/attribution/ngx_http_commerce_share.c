@@ -242,6 +242,6 @@ ngx_http_commerce_share_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
         }
     }
 
-    return ngx_http_commerce_core->action(cf, ngx_http_commerce_share, sc) == NGX_OK
+    return ngx_http_commerce_core->action(cf, NGX_HTTP_GET|NGX_HTTP_POST, ngx_http_commerce_share, sc) == NGX_OK
            ? NGX_CONF_OK : NGX_CONF_ERROR;
 }

@@ -134,7 +134,7 @@ typedef struct {
 
     /* configuration: the ones with ngx_conf_t log their own errors */
     ngx_int_t  (*stage)(ngx_conf_t *cf, ngx_commerce_stage_e stage, ngx_commerce_stage_pt handler);
-    ngx_int_t  (*action)(ngx_conf_t *cf, ngx_commerce_action_pt handler, void *conf);
+    ngx_int_t  (*action)(ngx_conf_t *cf, ngx_uint_t methods, ngx_commerce_action_pt handler, void *conf);
     void       (*note)(ngx_conf_t *cf);     /* the directive in cf->args joins the configuration's hash */
     char      *(*source)(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t allowed, ngx_commerce_source_t *source);
     char      *(*needs_order)(ngx_conf_t *cf);  /* remembers: this location must have commerce_order */

@@ -181,6 +181,7 @@ ngx_commerce_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         if (conf->action == NULL) {
             conf->action = prev->action;
             conf->action_conf = prev->action_conf;
+            conf->action_methods = prev->action_methods;
             conf->action_body = prev->action_body;
         }
     }
@@ -606,7 +607,7 @@ ngx_commerce_guard_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 ngx_int_t
-ngx_commerce_action(ngx_conf_t *cf, ngx_commerce_action_pt handler, void *conf)
+ngx_commerce_action(ngx_conf_t *cf, ngx_uint_t methods, ngx_commerce_action_pt handler, void *conf)
 {
     ngx_commerce_loc_conf_t   *lcf;
     ngx_http_core_loc_conf_t  *clcf;
@@ -624,6 +625,7 @@ ngx_commerce_action(ngx_conf_t *cf, ngx_commerce_action_pt handler, void *conf)
 
     lcf->action = handler;
     lcf->action_conf = conf;
+    lcf->action_methods = methods;
     lcf->action_body = lcf->uses_body;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);

@@ -90,6 +90,7 @@ typedef struct {
     ngx_commerce_order_conf_t  *order;      /* NULL = not an order location; never inherited */
     ngx_commerce_action_pt    action;       /* never inherited */
     void                     *action_conf;
+    ngx_uint_t                action_methods;   /* NGX_HTTP_POST, ...; others get a 405 */
     unsigned                  action_body:1;    /* the action reads the body */
     unsigned                  uses_body:1;  /* some source of this location reads the body */
     unsigned                  needs_order:1;
@@ -216,7 +217,7 @@ int64_t ngx_commerce_now_us(void);
 void ngx_commerce_complain(const char *what);       /* crit about the store, once a minute with a count */
 
 void ngx_commerce_note(ngx_conf_t *cf);
-ngx_int_t ngx_commerce_action(ngx_conf_t *cf, ngx_commerce_action_pt handler, void *conf);
+ngx_int_t ngx_commerce_action(ngx_conf_t *cf, ngx_uint_t methods, ngx_commerce_action_pt handler, void *conf);
 
 /* ngx_commerce_pipeline.c, ngx_commerce_case.c, ngx_commerce_guard.c */
 commerce_reason_t ngx_commerce_who(ngx_commerce_ctx_t *ctx);
@@ -292,5 +293,6 @@ ngx_int_t ngx_commerce_variables_add(ngx_conf_t *cf);
 ngx_int_t ngx_commerce_metrics_zone(ngx_conf_t *cf, ngx_commerce_main_conf_t *mcf);
 void ngx_commerce_count(commerce_reason_t reason);
 ngx_int_t ngx_commerce_status(ngx_http_request_t *r, ngx_str_t *json);
+int64_t ngx_commerce_in_doubt(commerce_write_t *w, ngx_pool_t *pool);
 
 #endif

@@ -170,6 +170,7 @@ static void
 ngx_commerce_journal_heartbeat(void)
 {
     char                     buffer[1024];
+    ngx_pool_t              *pool;
     commerce_write_t         w;
     commerce_store_stat_t    stat;
     ngx_commerce_journal_t  *j;
@@ -186,12 +187,19 @@ ngx_commerce_journal_heartbeat(void)
         return;
     }
 
+    pool = ngx_create_pool(1024, ngx_commerce_worker->cycle->log);
+    if (pool == NULL) {
+        return;
+    }
+
     j->heartbeat = ngx_time();
 
     commerce_write_int(&w, "outbox", (int64_t) stat.outbox);
-    commerce_write_int(&w, "records", (int64_t) stat.records);
+    commerce_write_int(&w, "in_doubt", ngx_commerce_in_doubt(NULL, pool));
 
     ngx_commerce_journal_event(commerce_event_finish(&w));
+
+    ngx_destroy_pool(pool);
 }
 
 

@@ -15,7 +15,6 @@
 static ngx_int_t ngx_commerce_metrics_init_zone(ngx_shm_zone_t *zone, void *data);
 static void ngx_commerce_status_store(commerce_write_t *w);
 static void ngx_commerce_status_log(commerce_write_t *w, ngx_commerce_metrics_t *m);
-static void ngx_commerce_status_shops(commerce_write_t *w, ngx_pool_t *pool);
 static void ngx_commerce_status_counters(commerce_write_t *w, ngx_commerce_metrics_t *m);
 
 
@@ -115,7 +114,11 @@ ngx_commerce_status(ngx_http_request_t *r, ngx_str_t *json)
 
     ngx_commerce_status_store(&w);
     ngx_commerce_status_log(&w, m);
-    ngx_commerce_status_shops(&w, r->pool);
+
+    commerce_write_open(&w, "shops", '{');
+    (void) ngx_commerce_in_doubt(&w, r->pool);
+    commerce_write_close(&w, '}');
+
     ngx_commerce_status_counters(&w, m);
 
     commerce_write_close(&w, '}');
@@ -184,40 +187,45 @@ ngx_commerce_status_log(commerce_write_t *w, ngx_commerce_metrics_t *m)
 }
 
 
-static void
-ngx_commerce_status_shops(commerce_write_t *w, ngx_pool_t *pool)
+/* orders in doubt of all shops together; w, unless NULL, gets a member for each */
+
+int64_t
+ngx_commerce_in_doubt(commerce_write_t *w, ngx_pool_t *pool)
 {
-    int64_t            doubt;
+    int64_t            doubt, sum;
     ngx_str_t         *shop;
     ngx_uint_t         i;
     commerce_view_t   *view;
     commerce_arena_t   arena;
 
+    if (ngx_commerce_worker->store == NULL
+        || commerce_view_begin(ngx_commerce_worker->store, &view) != COMMERCE_OK)
+    {
+        return 0;
+    }
+
     arena.alloc = (void *(*)(void *, size_t)) ngx_palloc;
     arena.owner = pool;
 
-    commerce_write_open(w, "shops", '{');
+    shop = ngx_commerce_worker->conf->shops.elts;
 
-    if (ngx_commerce_worker->store
-        && commerce_view_begin(ngx_commerce_worker->store, &view) == COMMERCE_OK)
-    {
-        shop = ngx_commerce_worker->conf->shops.elts;
+    for (i = 0, sum = 0; i < ngx_commerce_worker->conf->shops.nelts; i++) {
+        doubt = 0;
+        (void) commerce_view_counter(view, commerce_counter_doubt(&arena, ngx_commerce_str(shop[i])),
+                                     &doubt);
+        sum += doubt;
 
-        for (i = 0; i < ngx_commerce_worker->conf->shops.nelts; i++) {
-            doubt = 0;
-            (void) commerce_view_counter(view, commerce_counter_doubt(&arena,
-                                         ngx_commerce_str(shop[i])), &doubt);
-
+        if (w) {
             /* shop[i] is NUL terminated by the configuration parser */
             commerce_write_open(w, (char *) shop[i].data, '{');
             commerce_write_int(w, "in_doubt", doubt);
             commerce_write_close(w, '}');
         }
-
-        commerce_view_end(view);
     }
 
-    commerce_write_close(w, '}');
+    commerce_view_end(view);
+
+    return sum;
 }
 
 

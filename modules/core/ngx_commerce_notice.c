@@ -214,5 +214,6 @@ ngx_commerce_order_notice_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *co
         return "needs either id= or key=";
     }
 
-    return ngx_commerce_action(cf, ngx_commerce_notice, nc) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return ngx_commerce_action(cf, NGX_HTTP_POST, ngx_commerce_notice, nc) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }

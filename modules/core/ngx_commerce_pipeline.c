@@ -65,6 +65,10 @@ ngx_commerce_precontent_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
+    if (lcf->action && !(r->method & lcf->action_methods)) {
+        return NGX_HTTP_NOT_ALLOWED;
+    }
+
     if (ngx_commerce_worker == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

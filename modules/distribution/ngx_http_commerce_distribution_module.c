@@ -20,6 +20,7 @@ typedef struct {                            /* commerce_join */
 
 static commerce_reason_t ngx_http_commerce_lineage(ngx_commerce_case_t *c);
 static int ngx_http_commerce_get_person(void *data, uint64_t number, commerce_person_t *person);
+static int ngx_http_commerce_get_ancestor(void *data, uint64_t number, commerce_person_t *person);
 static commerce_reason_t ngx_http_commerce_join(ngx_commerce_case_t *c, void *conf);
 static commerce_reason_t ngx_http_commerce_join_parent(ngx_commerce_case_t *c,
     ngx_http_commerce_join_conf_t *jc, commerce_person_t *parent);
@@ -151,6 +152,25 @@ ngx_http_commerce_get_person(void *data, uint64_t number, commerce_person_t *per
 }
 
 
+/* the judgement about a join holds only while nobody above has moved */
+
+static int
+ngx_http_commerce_get_ancestor(void *data, uint64_t number, commerce_person_t *person)
+{
+    int                   rc;
+    uint64_t              version;
+    ngx_commerce_case_t  *c = data;
+
+    rc = commerce_person_read(&c->reader, number, person, &version);
+
+    if (rc == COMMERCE_OK) {
+        commerce_person_compare(c->txn, c->shop, number, version);
+    }
+
+    return rc;
+}
+
+
 /* commerce_join: the verified user becomes a seller, recruited by the token's seller */
 
 static commerce_reason_t
@@ -193,7 +213,7 @@ ngx_http_commerce_join(ngx_commerce_case_t *c, void *conf)
     before = person;
     downline = person.number && commerce_person_downlines(&c->reader, person.number) > 0;
 
-    reason = commerce_lineage_join(dcf->tiers, &person, downline, &parent, ngx_http_commerce_get_person, c);
+    reason = commerce_lineage_join(dcf->tiers, &person, downline, &parent, ngx_http_commerce_get_ancestor, c);
 
     if (reason == COMMERCE_R(OWNER_INACTIVE) || reason == COMMERCE_R(OWNER_FROZEN)) {
         reason = COMMERCE_R(LINEAGE_UNKNOWN);       /* not told apart towards the client */
@@ -231,6 +251,10 @@ ngx_http_commerce_join_parent(ngx_commerce_case_t *c, ngx_http_commerce_join_con
 
     reason = ngx_http_commerce_core->read(c, &jc->token, &text);
 
+    if (commerce_reason(reason)->class == COMMERCE_CLASS_DENY) {
+        return reason;
+    }
+
     if (reason == COMMERCE_R(OK)) {
         reason = commerce_token_parse(text, &token);
     }
@@ -261,6 +285,7 @@ ngx_http_commerce_join_person(ngx_commerce_case_t *c, ngx_http_commerce_join_con
     int                rc;
     commerce_str_t     id;
     commerce_person_t  other;
+    commerce_reason_t  reason;
 
     rc = commerce_person_of_user(&c->reader, c->user, person, version);
 
@@ -270,11 +295,13 @@ ngx_http_commerce_join_person(ngx_commerce_case_t *c, ngx_http_commerce_join_con
 
     id = c->user;
 
-    if (jc->id.type && ngx_http_commerce_core->read(c, &jc->id, &id) != COMMERCE_R(OK)) {
-        return COMMERCE_R(ORDER_MALFORMED);
+    reason = jc->id.type ? ngx_http_commerce_core->read(c, &jc->id, &id) : COMMERCE_R(OK);
+
+    if (commerce_reason(reason)->class == COMMERCE_CLASS_DENY) {
+        return reason;
     }
 
-    if (!commerce_id_valid(id)) {
+    if (reason != COMMERCE_R(OK) || !commerce_id_valid(id)) {
         return COMMERCE_R(ORDER_MALFORMED);
     }
 
@@ -474,7 +501,7 @@ ngx_http_commerce_join_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs token=, for example token=$arg_st";
     }
 
-    return ngx_http_commerce_core->action(cf, ngx_http_commerce_join, jc) == NGX_OK
+    return ngx_http_commerce_core->action(cf, NGX_HTTP_POST, ngx_http_commerce_join, jc) == NGX_OK
            ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 

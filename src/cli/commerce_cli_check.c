@@ -57,6 +57,7 @@ static void check_due(commerce_cli_check_t *check, const commerce_cli_record_t *
     const char *name);
 static void check_parked(commerce_cli_check_t *check, const commerce_cli_record_t *record,
     const char *name);
+static void check_print(commerce_cli_check_t *check, const char *format, va_list args);
 static bool check_key(const commerce_cli_record_t *record, const commerce_path_t *path);
 static void check_highest(commerce_cli_check_t *check, unsigned kind, uint64_t number);
 
@@ -68,12 +69,28 @@ commerce_cli_check_say(commerce_cli_check_t *check, const char *format, ...)
 
     check->violations++;
 
-    fprintf(check->out, "%.*s: ", commerce_cli_arg(check->cli->shop));
+    va_start(args, format);
+    check_print(check, format, args);
+    va_end(args);
+}
+
+
+void
+commerce_cli_check_note(commerce_cli_check_t *check, const char *format, ...)
+{
+    va_list  args;
 
     va_start(args, format);
-    vfprintf(check->out, format, args);
+    check_print(check, format, args);
     va_end(args);
+}
 
+
+static void
+check_print(commerce_cli_check_t *check, const char *format, va_list args)
+{
+    fprintf(check->out, "%.*s: ", commerce_cli_arg(check->cli->shop));
+    vfprintf(check->out, format, args);
     fputc('\n', check->out);
 }
 

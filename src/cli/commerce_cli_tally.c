@@ -173,10 +173,10 @@ tally_walk(commerce_cli_check_t *check, commerce_cli_check_person_t **path,
         person->depth = up != NULL ? up->depth + 1 : 1;
 
         if (person->depth > COMMERCE_TIERS) {
-            commerce_cli_check_say(check, "person number %llu: %u deep, %d are allowed unless"
-                                   " \"commerce_tiers pay\" is set",
-                                   (unsigned long long) person->number, person->depth,
-                                   COMMERCE_TIERS);
+            commerce_cli_check_note(check, "person number %llu: %u deep, %d are allowed unless"
+                                    " \"commerce_tiers pay\" is set",
+                                    (unsigned long long) person->number, person->depth,
+                                    COMMERCE_TIERS);
         }
     }
 }

@@ -250,7 +250,7 @@ sub _record
     my ($self, $file, $kind, $answer, %more) = @_;
 
     syswrite $file, $JSON->encode({ %more, kind => $kind, status => $answer->status + 0,
-        complete => $answer->{complete} ? 1 : 0 }) . "\n";
+        complete => $answer->{complete} ? 1 : 0, took => ($answer->{time} // 0) + 0 }) . "\n";
 }
 
 

@@ -1,0 +1,232 @@
+#!/usr/bin/perl
+
+# Copyright (C) ngx_commerce authors
+#
+# A process holds the store's writer lock and does not let go: stopped in the middle of a write, or a tool
+# that hangs.  Money is refused within the deadline, pages go on, and afterwards everything is resolved.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use IO::Handle;
+use IPC::Open2;
+use Test::More;
+use Test::NgxCommerce;
+use Test::NgxCommerce::Load;
+use Time::HiRes qw(sleep time);
+
+my $t = Test::NgxCommerce->new;
+my $dir = $t->dir;
+my $holder = holder() or plan(skip_all => 'no compiler, or no LMDB to compile with');
+my $deadline = 0.6;
+
+my $load = Test::NgxCommerce::Load->new($t, coupons => 200);
+my @codes = $load->codes;
+
+$t->expect_log(qr/\[crit\].*commerce: (?:a batch is running|transactions wait) longer than the deadline/);
+
+(my $conf = $t->expand("%%TEST_GLOBALS%%\nworker_processes 2;\nevents { worker_connections 4096; }\n"
+    . "http {\n%%TEST_GLOBALS_HTTP%%\n%%COMMERCE%%\n" . $load->server(8080) . "}\n"))
+    =~ s/(commerce_store [^;]*)/$1 deadline=600ms/;
+
+$t->conf($conf)->run;
+
+# every worker has met the store
+
+ok($t->wait_for(sub {
+    my %pids = map { ($_->header('x-pid') // '') => 1 } $t->parallel(map { $load->page("p$_") } 1 .. 8);
+    return !grep { !$pids{$_} } $t->workers;
+}), 'two workers serve');
+
+# held: the first orders are in a batch that hangs, those after them wait, later ones do not even that
+
+my ($lock, $held) = hold();
+my $started = time;
+my @first = $t->parallel(map { $load->order("u$_", 'first', $codes[$_]) } 0 .. 11);
+my $took = time - $started;
+
+is(scalar(grep { $_->status == 503 && $_->header('retry-after') } @first), 12, 'orders with coupons are refused: 503')
+    or diag join ' ', map { $_->status . ' ' . ($_->code // '') } @first;
+cmp_ok($took, '<', $deadline + 1.5, sprintf 'soon after the deadline (%.1f s)', $took);
+
+my @unknown = grep { ($first[$_]->code // '') eq 'STORE_UNKNOWN' } 0 .. 11;
+my @definite = grep { ($first[$_]->code // '') eq 'STORE_UNAVAILABLE' } 0 .. 11;
+
+cmp_ok(scalar @unknown, '>=', 1, 'what was in a batch is unknown (' . @unknown . ')');
+is(@unknown + @definite, 12, 'what waited was not applied (' . @definite . ')');
+
+# keep both workers' batches overdue: then nobody waits
+
+$t->parallel(map { $load->order('v', "warm-$_", $codes[20]) } 1 .. 12);
+
+$started = time;
+my @shed = $t->parallel(map { $load->order("u$_", 'shed', $codes[20 + $_]) } 0 .. 7);
+$took = time - $started;
+
+is(scalar(grep { $_->status == 503 && $_->code eq 'STORE_UNAVAILABLE' } @shed), 8, 'later orders are shed');
+cmp_ok($took, '<', 0.4, sprintf 'at once (%.2f s)', $took);
+
+$started = time;
+my @pages = $t->parallel(map { $load->page("p$_") } 1 .. 8);
+$took = time - $started;
+
+is(scalar(grep { $_->status == 200 } @pages), 8, 'pages go on');
+cmp_ok($took, '<', 0.4, sprintf 'without waiting (%.2f s)', $took);
+
+my $plain = ($t->parallel($load->order('plain', 'plain', undef)))[0];
+is($plain->status, 200, 'an order without coupons goes on') or diag $plain->body;
+
+cmp_ok($load->status->{store}{shed}, '>=', 8, 'the status counts what was shed');
+is(scalar(grep { $_->{path} eq '/api/orders' } $t->received), 1, 'the storefront saw no other order');
+
+# let go: what the batch held is applied, and since nobody forwarded it, let go of
+
+release($lock, $held);
+
+ok($load->settled, 'the batches are through');
+
+my $states = $load->states;
+is(scalar(grep { $states->{$codes[$_]}{state} eq 'issued' } 0 .. 30), 31, 'no coupon is held by an order nobody forwarded')
+    or diag map { "$_: $states->{$_}{state} $states->{$_}{order}\n" } grep { $states->{$_}{state} ne 'issued' } keys %$states;
+
+my %reserved = map { $_->{serial} => 1 } $load->events('coupon_reserve');
+my %released = map { $_->{serial} => 1 } $load->events('coupon_release');
+cmp_ok(scalar keys %reserved, '>=', 1, 'a reservation became durable after its answer (' . keys(%reserved) . ')');
+is_deeply(\%released, \%reserved, 'and was released');
+
+my @retry = $t->parallel(map { $load->order("u$_", 'first', $codes[$_]) } 0 .. 11);
+is(scalar(grep { $_->status == 200 } @retry), 12, 'the same keys work')
+    or diag join ' ', map { $_->status . ' ' . ($_->code // '') } @retry;
+
+is(scalar(grep { $_->{state} eq 'failed' && $_->{order_key} eq 'plain' } $load->events('order')), 0,
+   'the order that was forwarded is not told to have failed');
+
+# the holder is killed instead
+
+($lock, $held) = hold();
+my $one = in_background('killed', $codes[40]);
+sleep 0.2;
+kill KILL => $held;
+release($lock, $held);
+is(finished($one), 200, 'when the holder dies an order within the deadline goes through');
+
+# a client that left does not keep its coupon
+
+($lock, $held) = hold();
+$t->parallel(map { $load->order('gone', "gone-$_", $codes[50 + $_], timeout => 0.2) } 0 .. 3);
+release($lock, $held);
+ok($load->settled, 'the batches are through');
+$states = $load->states;
+is(scalar(grep { $states->{$codes[$_]}{state} eq 'issued' } 50 .. 53), 4, 'orders whose clients left are let go');
+
+# workers that are stopped at any moment, under load
+
+splice @{$load->{fresh}}, 0, 60;
+$load->start(clients => 8, seconds => 5);
+
+while ($load->running) {
+    my @workers = $t->workers;
+    my $worker = $workers[rand @workers];
+
+    kill STOP => $worker;diag "stop $worker of @workers";
+    sleep 0.1 + rand 0.9;
+    kill CONT => $worker;
+    sleep 0.2;
+}
+
+$load->finish;
+
+diag join " ", map { sprintf "%s:%s:%.2f", $_->{kind}, $_->{pid}//"-", $_->{took} } (sort { $b->{took} <=> $a->{took} } $load->answers)[0..20];
+my $slowest = 0;
+for my $page (grep { $_->{kind} eq 'page' } $load->answers) {
+    $slowest = $page->{took} if $page->{took} > $slowest;
+}
+
+cmp_ok($slowest, '<', 5, sprintf 'no page was lost (slowest %.1f s)', $slowest);
+$load->check('stopped workers');
+
+$t->done_testing;
+
+
+# a program that holds the writer lock until its input ends
+
+sub holder
+{
+    my $source = $t->write_file('holder.c', <<'C');
+#include <lmdb.h>
+#include <unistd.h>
+
+int
+main(int argc, char **argv)
+{
+    char      byte;
+    MDB_env  *env;
+    MDB_txn  *txn;
+
+    if (mdb_env_create(&env) != 0
+        || mdb_env_set_mapsize(env, (size_t) 1 << 30) != 0
+        || mdb_env_set_maxreaders(env, 512) != 0
+        || mdb_env_open(env, argv[1], MDB_NOTLS, 0600) != 0
+        || mdb_txn_begin(env, NULL, 0, &txn) != 0
+        || write(1, "!", 1) != 1)
+    {
+        return 1;
+    }
+
+    (void) !read(0, &byte, 1);
+    mdb_txn_abort(txn);
+
+    return 0;
+}
+C
+
+    my $compiler = $ENV{CC} || 'gcc';
+
+    return system("$compiler -o $dir/holder $source -llmdb >$dir/holder.log 2>&1") == 0 ? "$dir/holder" : undef;
+}
+
+
+sub hold
+{
+    local $ENV{LD_PRELOAD};
+    delete $ENV{LD_PRELOAD};
+
+    my $pid = open2(my $out, my $in, $holder, "$dir/store");
+
+    sysread($out, my $byte, 1) == 1 or die "the holder does not hold\n";
+
+    return ($in, $pid);
+}
+
+
+sub release
+{
+    my ($lock, $pid) = @_;
+
+    close $lock;
+    waitpid $pid, 0;
+}
+
+
+sub in_background
+{
+    my ($key, $code) = @_;
+    my $pid = fork // die "fork: $!\n";
+
+    return $pid if $pid;
+
+    my ($answer) = $t->parallel($load->order('u', $key, $code));
+
+    POSIX::_exit($answer->status == 200 ? 0 : 1);
+}
+
+
+sub finished
+{
+    my ($pid) = @_;
+
+    waitpid $pid, 0;
+
+    return $? == 0 ? 200 : 0;
+}
