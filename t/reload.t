@@ -22,7 +22,10 @@ $t->http_conf($load->server(8080))->run;
 # "nginx -t" with the same configuration touches nothing
 
 my $tested = $t->read_file('nginx.conf');
-my $files = sub { join "\n", map { join ' ', $_, (stat)[1, 7, 9] } sort glob "$t->{dir}/store/* $t->{dir}/events.jsonl" };
+my $files = sub {
+    join "\n", map({ join ' ', $_, (stat)[1, 7, 9] } sort glob "$t->{dir}/store/*"),
+        map { $_->{id} } $load->events('(?!heartbeat)\w+');
+};
 
 $t->wait_events('config', 2);
 my $before = $files->();

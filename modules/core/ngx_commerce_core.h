@@ -161,6 +161,7 @@ struct ngx_commerce_job_s {
     /* when the deadline spoke or the waiter left (answered): called with the late result; may be NULL */
     void                    (*late)(ngx_commerce_job_t *job);
     commerce_str_t            shop, user, key;  /* an order that must be let go if nobody forwards it */
+    commerce_time_t           attempt;      /* its in_flight_until */
 };
 
 /* a step that an order has to make without any request waiting for it */
@@ -168,6 +169,7 @@ typedef struct {
     commerce_str_t            shop, user, key;
     commerce_step_t           step;
     commerce_answer_t         answer;
+    commerce_time_t           attempt;      /* REFUSED: the in_flight_until of the try that failed */
     ngx_uint_t                attempts;
 } ngx_commerce_step_t;
 

@@ -14,6 +14,8 @@ typedef struct {                            /* commerce_order_confirm, commerce_
 
 
 static commerce_reason_t ngx_commerce_notice(ngx_commerce_case_t *c, void *conf);
+static commerce_reason_t ngx_commerce_notice_read(ngx_commerce_case_t *c, ngx_commerce_source_t *source,
+    ngx_uint_t optional, commerce_str_t *value);
 static commerce_reason_t ngx_commerce_notice_find(ngx_commerce_case_t *c, ngx_commerce_notice_conf_t *nc,
     commerce_order_t *order, uint64_t *version, commerce_str_t *id);
 static commerce_reason_t ngx_commerce_notice_answer(ngx_commerce_case_t *c, commerce_order_t *order,
@@ -88,25 +90,23 @@ ngx_commerce_notice_find(ngx_commerce_case_t *c, ngx_commerce_notice_conf_t *nc,
     user = commerce_string("");
 
     if (nc->id.type) {
-        reason = ngx_commerce_source_read(c, &nc->id, id);
+        reason = ngx_commerce_notice_read(c, &nc->id, 0, id);
 
-        if (reason != COMMERCE_R(OK) || !commerce_id_valid(*id)) {
-            return COMMERCE_R(ORDER_KEY_MALFORMED);
+        if (reason != COMMERCE_R(OK)) {
+            return reason;
         }
 
         rc = commerce_order_find(&c->reader, *id, order, version);
 
     } else {
-        reason = ngx_commerce_source_read(c, &nc->key, &key);
+        reason = ngx_commerce_notice_read(c, &nc->key, 0, &key);
 
         if (reason == COMMERCE_R(OK) && nc->user.type) {
-            reason = ngx_commerce_source_read(c, &nc->user, &user);
+            reason = ngx_commerce_notice_read(c, &nc->user, 1, &user);
         }
 
-        if (reason != COMMERCE_R(OK) || !commerce_id_valid(key)
-            || (user.len && !commerce_id_valid(user)))
-        {
-            return COMMERCE_R(ORDER_KEY_MALFORMED);
+        if (reason != COMMERCE_R(OK)) {
+            return reason;
         }
 
         rc = commerce_order_read(&c->reader, user, key, order, version);
@@ -123,6 +123,26 @@ ngx_commerce_notice_find(ngx_commerce_case_t *c, ngx_commerce_notice_conf_t *nc,
     /* an id may be on its way to us; a key is known before the backend can name it */
 
     return nc->id.type ? COMMERCE_R(ORDER_UNKNOWN) : COMMERCE_R(ORDER_NOT_FOUND);
+}
+
+
+/* an id, a key, a user (an order may be nobody's): one value, and a sound one */
+
+static commerce_reason_t
+ngx_commerce_notice_read(ngx_commerce_case_t *c, ngx_commerce_source_t *source, ngx_uint_t optional,
+    commerce_str_t *value)
+{
+    commerce_reason_t  reason;
+
+    reason = ngx_commerce_source_read(c, source, value);
+
+    if (reason == COMMERCE_R(TOKEN_DUPLICATE_PARAM)
+        || (reason == COMMERCE_R(OK) && !commerce_id_valid(*value) && (value->len || !optional)))
+    {
+        return COMMERCE_R(ORDER_KEY_MALFORMED);
+    }
+
+    return reason;
 }
 
 

@@ -246,7 +246,7 @@ ngx_commerce_order_line(ngx_commerce_ctx_t *ctx, commerce_json_t *node, commerce
             return reason;
         }
 
-        if (text.len) {
+        if (text.data) {
             if (commerce_parse_uint(text, 1000000, &quantity) != COMMERCE_OK || quantity == 0) {
                 return COMMERCE_R(ORDER_MALFORMED);
             }
@@ -256,7 +256,7 @@ ngx_commerce_order_line(ngx_commerce_ctx_t *ctx, commerce_json_t *node, commerce
     }
 
     reason = ngx_commerce_order_number(node, oc->line_amount.data ? oc->line_amount : oc->line_price, &text);
-    if (reason != COMMERCE_R(OK) || text.len == 0) {
+    if (reason != COMMERCE_R(OK) || text.data == NULL) {
         return reason;
     }
 
@@ -283,7 +283,7 @@ ngx_commerce_order_line(ngx_commerce_ctx_t *ctx, commerce_json_t *node, commerce
 }
 
 
-/* text of a member; empty if it is absent or not configured */
+/* text of a member; data is NULL if it is absent, null or not configured */
 
 static commerce_reason_t
 ngx_commerce_order_number(commerce_json_t *node, commerce_str_t pointer, commerce_str_t *text)
@@ -401,7 +401,7 @@ ngx_commerce_order_new(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
         return reason;
     }
 
-    order->pseudonym = c->user.len ? c->pseudonym : commerce_string("");
+    order->pseudonym = ngx_commerce_api_pseudonym(c);
     order->policy = ctx->main->config;
     order->reason = c->attribution;
     order->redeem_on_paid = c->redeem_on_paid;

@@ -277,6 +277,7 @@ ngx_commerce_outcome_step(ngx_commerce_ctx_t *ctx, commerce_step_t step, commerc
     s.shop = ctx->c.shop;
     s.user = ctx->c.order->user;
     s.key = ctx->c.order->key;
+    s.attempt = ctx->c.order->in_flight_until;
     s.step = step;
     s.answer = *answer;
 

@@ -421,6 +421,7 @@ ngx_commerce_commit(ngx_commerce_ctx_t *ctx)
         job->shop = commerce_copy(&job->arena, c->shop);
         job->user = commerce_copy(&job->arena, c->order->user);
         job->key = commerce_copy(&job->arena, c->order->key);
+        job->attempt = c->order->in_flight_until;
     }
 
     if (ngx_commerce_job_submit(job) != NGX_OK) {
@@ -464,6 +465,10 @@ ngx_commerce_committed(ngx_commerce_job_t *job)
         return;
     }
 
+    if (job->answered && rc == NGX_DECLINED) {
+        job->key.len = 0;           /* it goes to the backend all the same: not to be let go */
+    }
+
     if (rc != NGX_DECLINED && ctx->phase != NGX_COMMERCE_PHASE_DECIDED) {
         ctx->phase = NGX_COMMERCE_PHASE_DECIDED;
         ctx->c.denied = 1;
@@ -489,6 +494,7 @@ ngx_commerce_committed_late(ngx_commerce_job_t *job)
     step.shop = job->shop;
     step.user = job->user;
     step.key = job->key;
+    step.attempt = job->attempt;
     step.step = COMMERCE_STEP_REFUSED;
 
     (void) ngx_commerce_order_step(&step);

@@ -14,6 +14,7 @@ typedef struct {                            /* a step on its way */
 
 
 static ngx_int_t ngx_commerce_order_step_run(ngx_commerce_step_job_t *sj);
+static ngx_uint_t ngx_commerce_order_step_passed(ngx_commerce_step_t *step, commerce_order_t *order);
 static void ngx_commerce_order_step_done(ngx_commerce_job_t *job);
 
 
@@ -86,7 +87,10 @@ ngx_commerce_order_step_run(ngx_commerce_step_job_t *sj)
     rc = commerce_order_read(&reader, sj->step.user, sj->step.key, order, &version);
     reason = COMMERCE_R(ORDER_UNKNOWN);
 
-    if (rc == COMMERCE_OK) {
+    if (rc == COMMERCE_OK && ngx_commerce_order_step_passed(&sj->step, order)) {
+        reason = COMMERCE_R(ORDER_REPLAY);
+
+    } else if (rc == COMMERCE_OK) {
         reason = commerce_ledger_step(&ledger, order, version, sj->step.step, &sj->step.answer);
     }
 
@@ -130,6 +134,20 @@ ngx_commerce_order_step_run(ngx_commerce_step_job_t *sj)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * The try that failed is no longer the last one: what a later try reserved, or keeps, may be with the upstream
+ * by now, and its own outcome decides
+ */
+
+static ngx_uint_t
+ngx_commerce_order_step_passed(ngx_commerce_step_t *step, commerce_order_t *order)
+{
+    return step->step == COMMERCE_STEP_REFUSED
+           && step->attempt != 0
+           && step->attempt != order->in_flight_until;
 }
 
 

@@ -22,7 +22,7 @@ typedef struct {
 
 typedef struct {
     commerce_cli_t               *cli;
-    FILE                         *out;          /* violations */
+    FILE                         *out;          /* violations and remarks */
     uint64_t                      violations;
     uint64_t                      records;
     commerce_cli_check_person_t  *persons;      /* by number */
@@ -36,6 +36,10 @@ typedef struct {
 
 /* one violation, with the shop before it */
 void commerce_cli_check_say(commerce_cli_check_t *check, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* what may be as it is meant: shown, but no violation */
+void commerce_cli_check_note(commerce_cli_check_t *check, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* every record of the shop alone and against those it names */

@@ -3,11 +3,11 @@
  *
  *   replay DIRECTORY ORDERS BATCH SECONDS
  *
- * What the disk and LMDB alone make of the gateway's transactions.  The ledger makes those of ORDERS
- * orders with one coupon each: opened with the coupon reserved, then accepted with the coupon
- * redeemed, three events.  A batch holds BATCH new orders and the accepted step of as many earlier
- * ones, as when requests and outcomes queue side by side.  Each batch is written twice, and only the
- * writing is timed:
+ * What the disk and LMDB alone make of the gateway's transactions.  The ledger makes those of
+ * ORDERS orders with one coupon each: opened with the coupon reserved, then accepted with the
+ * coupon redeemed, three events.  A batch holds BATCH new orders and the accepted step of as many
+ * earlier ones, as when requests and outcomes queue side by side.  Each batch is written twice, and
+ * only the writing is timed:
  *
  *   store  commerce_store_apply(), and the outbox drained to a log
  *   raw    the same records put by plain mdb_put() in the same batches, and trimmed; no versions
