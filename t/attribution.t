@@ -125,6 +125,13 @@ my $server = sub {
             proxy_pass http://127.0.0.1:8081;
         }
 
+        location /yuan {
+            commerce_mini_program scene=\$arg_scene;
+            commerce_order key=json:/client_key lines=json:/items unit=yuan;
+            commerce_order_line id=/sku qty=/count price=/price;
+            proxy_pass http://127.0.0.1:8081;
+        }
+
         $rest
     }
 EOC
@@ -415,6 +422,16 @@ for my $client (@clients) {
 my ($visit) = grep { ($_->{scene} // '') eq '1129' } $t->wait_events(sub { grep { ($_->{scene} // '') eq '1129' } @_ });
 is_deeply([ @$visit{qw(type platform appid scene reason)} ],
     [ 'visit', 'wechat', 'wx0123456789abcdef', '1129', 'CRAWLER' ], 'the visit tells the client');
+
+# ... whatever else there is to say about an order
+
+for my $scene ('', 1129) {
+    my $order = $t->post("/yuan?st=$token{X}&scene=$scene", { client_key => "yuan$scene",
+        items => [ { sku => 's', count => 1, price => '1.005' } ] }, headers => { 'X-User' => "yuan$scene" });
+
+    is($order->status, 200, 'a fraction of a fen');
+    is(view("yuan$scene", '/')->{seller}, $scene ? '' : 'X', $scene ? 'a crawler does not bind' : 'binds');
+}
 
 # calling oneself a crawler makes an old token neither young nor an order's late touch punctual
 

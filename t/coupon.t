@@ -434,7 +434,8 @@ $t->wait_events(sub { my @deny = grep { $_->{type} eq 'deny' && $_->{decision} e
                       @deny >= @refused + 1 });
 
 my %reasons;
-push @{$reasons{$_->{order_key}}}, $_->{reason} for grep { $_->{decision} eq 'deny' && $_->{order_key} } $t->events('deny');
+push @{$reasons{$_->{order_key}}}, $_->{reason}
+    for grep { $_->{decision} eq 'deny' && $_->{order_key} } $t->events('deny');
 
 is_deeply($reasons{$_->[0]}, [ $_->[1] ], "$_->[2]: $_->[1] in the log") for @refused;
 

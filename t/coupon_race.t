@@ -162,7 +162,8 @@ is(scalar(@sent), 7, 'seven times at the backend');
 is_deeply([ map { $_->{headers}{'idempotency-key'} } @sent ], [ ('same') x 7 ], '... with one Idempotency-Key');
 is_deeply([ map { $_->{replay} ? 1 : 0 } @verdicts ], [ 0, (1) x 6 ], '... the verdict tells retries');
 is_deeply([ map { $_->{coupons} } @verdicts ],
-          [ ([ { campaign => 'single', code => $code, discount => 1000 } ]) x 7 ], '... coupon and discount are the same');
+          [ ([ { campaign => 'single', code => $code, discount => 1000 } ]) x 7 ],
+          '... coupon and discount are the same');
 is(scalar(keys %{{ map { $_->{jti} => 1 } @verdicts }}), 7, '... each with an id of its own');
 
 my @told = grep { ($_->{order_key} // '') eq 'same' && $_->{type} ne 'deny' } $t->wait_events(sub {

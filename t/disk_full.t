@@ -84,8 +84,15 @@ is($page->json->{headers}{'x-commerce-seller'}, 'A', 'attributed');
 is($page->json->{headers}{'x-commerce-degraded'}, 'store', 'degraded, since the binding was not written');
 is($t->get('/goods/1')->status, 200, 'without a token too');
 
-my $status = $load->status;
-is($status->{store}{state}, 'unavailable', 'the status says so');
+# each worker tells what it met itself
+
+my $status;
+
+ok($t->wait_for(sub {
+    $t->parallel(map { $load->order('u', "k$orders", $refused[-1][0]) } 1 .. 4);
+    ($status) = grep { $_->{store}{error} } map { $_->json } $t->parallel(({ uri => '/status' }) x 8);
+}), 'the status knows');
+is($status->{store}{state}, 'unavailable', 'that the store is not available');
 like($status->{store}{error}, qr/cannot write to the store.*$full/, 'and why');
 cmp_ok(scalar($t->log_lines(qr/\[crit\].*cannot write to the store/)), '<=', 2, 'the log says it once a worker');
 
@@ -105,8 +112,9 @@ is($page->json->{headers}{'x-commerce-reason'}, 'BIND_NEW', 'and the buyer is bo
 # the slow order is found by the sweep
 
 $t->advance(100);
+ok($t->wait_for(sub { !grep { pending($_) } $load->answers }), 'no order is in flight');
 is(order($codes[1], 'slow')->status, 200, 'the same key resolves what was not written');
-ok($load->settled, 'nothing is in doubt');
+ok($load->settled, 'nothing is in doubt') or diag explain($load->status), $t->cli_ok(qw(order list --in-doubt)), $t->log_lines(qr/commerce/);
 is($load->states->{$codes[1]}{state}, 'redeemed', 'its coupon is spent');
 $load->check_log('store', $load->states);
 
@@ -150,7 +158,21 @@ sub order
 {
     my ($code, $key) = @_;
 
-    return ($t->parallel($load->order('u', $key // 'k' . ++$orders, $code)))[0];
+    $key //= 'k' . ++$orders;
+
+    my ($answer) = $t->parallel($load->order('u', $key, $code));
+
+    push @{$load->{answers}}, { user => 'u', key => $key, coupon => $code, test => '' } if $answer->status == 200;
+
+    return $answer;
+}
+
+
+sub pending
+{
+    my ($order) = @_;
+
+    return $t->cli_ok('order', 'show', $order->{key}, '--user', 'u') =~ /\bpending\b/;
 }
 
 

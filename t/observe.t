@@ -59,6 +59,7 @@ sub server
         commerce_guard  on;
         commerce_user   \$http_x_user verified;
         commerce_touch  share \$arg_st;
+        commerce_mini_program scene=\$arg_scene;
 
         location / { proxy_pass http://127.0.0.1:8081; }
 
@@ -214,6 +215,14 @@ my %decided;
 $decided{$_->{buyer} ? 'known' : 'unknown'}++ for grep { $_->{reason} eq 'ORDER_KEY_REUSED' } @denied;
 is_deeply(\%decided, { known => 1 }, 'with the buyer');
 
+# a request that could not be read binds as any other, or does not
+
+for my $scene ('', 1129) {
+    order("form$scene", raw => 'client_key=a', type => 'text/plain', uri => "/api/orders?st=$token&scene=$scene");
+    is($t->get('/', headers => { 'X-User' => "form$scene" })->json->{headers}{'x-commerce-seller'},
+        $scene ? undef : 'A', $scene ? 'an unreadable request of a crawler' : 'an unreadable request binds');
+}
+
 # what passed in spite of it changed nothing that was not its own
 
 like($t->cli_ok(qw(coupon show), $_), qr/issued|free/, "$_ is untouched") for $free[0], $others, $codes{one}[1];
@@ -278,9 +287,9 @@ for my $round (1 .. 3) {
                   [ 'a forged coupon', coupons => [ $forged ] ])
     {
         my ($name, @order) = @$case;
-        my $order = order('b3', @order);
+        my $order = order('b3', @order, uri => "/api/orders?st=$token");
 
-        is_deeply([ @$order{qw(status forwarded degraded coupon)} ], [ 200, 1, 'store', '' ],
+        is_deeply([ @$order{qw(status forwarded degraded coupon seller)} ], [ 200, 1, 'store', '', '#1' ],
             "$name, without a store");
     }
 

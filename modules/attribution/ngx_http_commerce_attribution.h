@@ -41,6 +41,9 @@ typedef struct {
     unsigned                    binding_set:1;
 } ngx_http_commerce_attribution_conf_t;
 
+/* the binding, one touch of each class, a promoter for each coupon */
+#define NGX_HTTP_COMMERCE_CANDIDATES  (1 + 4 + COMMERCE_COUPONS_MAX)
+
 /* a touch of this request on its way to the verdict */
 typedef struct {
     commerce_touch_t            touch;
@@ -54,11 +57,12 @@ typedef struct {
     ngx_http_commerce_attribution_conf_t  *conf;
     ngx_http_commerce_touch_t              touches[COMMERCE_TOUCHES_MAX];
     ngx_uint_t                             ntouches;
-    commerce_buyer_t                      *buyer;       /* NULL: nobody verified, or no store */
+    commerce_buyer_t                       record;
+    commerce_buyer_t                      *buyer;       /* &record, or NULL: nobody verified, or no store */
     uint64_t                               version;
     commerce_binding_t                     decided;     /* the binding that this request is decided on */
     commerce_reason_t                      client;      /* may this client bind? */
-    commerce_candidate_t                  *candidates;
+    commerce_candidate_t                   candidates[NGX_HTTP_COMMERCE_CANDIDATES];
     ngx_uint_t                             ncandidates;
 } ngx_http_commerce_attribution_t;
 
@@ -67,7 +71,7 @@ extern ngx_module_t               ngx_http_commerce_attribution_module;
 extern const ngx_commerce_api_t  *ngx_http_commerce_core;
 
 char *ngx_http_commerce_mini_program_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-commerce_reason_t ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a);
+void ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a);
 char *ngx_http_commerce_binding_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_commerce_attribution_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 char *ngx_http_commerce_priority_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

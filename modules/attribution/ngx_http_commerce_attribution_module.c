@@ -225,11 +225,7 @@ ngx_http_commerce_touches(ngx_commerce_case_t *c)
         ngx_http_commerce_remember(&a);
     }
 
-    reason = ngx_http_commerce_candidates(&a);
-
-    if (reason != COMMERCE_R(OK)) {
-        return reason;
-    }
+    ngx_http_commerce_candidates(&a);
 
     return ngx_http_commerce_winners(&a);
 }

@@ -20,8 +20,8 @@ commerce_reason_t
 ngx_http_commerce_read_buyer(ngx_http_commerce_attribution_t *a)
 {
     int                   rc;
+    size_t                i;
     unsigned              kid;
-    u_char                prefix[NGX_INT_T_LEN], *p;
     commerce_str_t        pseudonym;
     ngx_commerce_case_t  *c;
 
@@ -31,10 +31,7 @@ ngx_http_commerce_read_buyer(ngx_http_commerce_attribution_t *a)
         return COMMERCE_R(OK);
     }
 
-    a->buyer = commerce_alloc(&c->arena, sizeof(commerce_buyer_t));
-    if (a->buyer == NULL) {
-        return COMMERCE_R(INTERNAL);
-    }
+    a->buyer = &a->record;
 
     rc = commerce_buyer_read(&c->reader, c->user, a->buyer, &a->version);
 
@@ -46,13 +43,17 @@ ngx_http_commerce_read_buyer(ngx_http_commerce_attribution_t *a)
 
     a->decided = a->buyer->binding;
 
-    /* the cached pseudonym serves as long as its key signs */
+    /* the cached pseudonym ("<key id>:...") serves as long as its key signs */
 
     pseudonym = a->buyer->pseudonym;
-    kid = commerce_keyring_signing_id(ngx_http_commerce_core->keyring(c), COMMERCE_KEY_PSEUDONYM);
-    p = ngx_sprintf(prefix, "%ui:", (ngx_uint_t) kid);
 
-    if (pseudonym.len > (size_t) (p - prefix) && ngx_memcmp(pseudonym.data, prefix, p - prefix) == 0) {
+    for (kid = 0, i = 0; i < pseudonym.len && pseudonym.data[i] >= '0' && pseudonym.data[i] <= '9'; i++) {
+        kid = kid * 10 + (pseudonym.data[i] - '0');
+    }
+
+    if (i < pseudonym.len
+        && kid == commerce_keyring_signing_id(ngx_http_commerce_core->keyring(c), COMMERCE_KEY_PSEUDONYM))
+    {
         c->pseudonym = pseudonym;
     }
 

@@ -19,7 +19,7 @@ static int ngx_http_commerce_credit(ngx_http_commerce_attribution_t *a, commerce
 
 /* everybody who may win, in no particular order: the preset is the rule's */
 
-commerce_reason_t
+void
 ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a)
 {
     ngx_uint_t                 i;
@@ -31,12 +31,6 @@ ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a)
     };
 
     c = a->c;
-
-    a->candidates = commerce_alloc(&c->arena, (sizeof(classes) / sizeof(classes[0]) + 1 + c->ncoupons)
-                                              * sizeof(commerce_candidate_t));
-    if (a->candidates == NULL) {
-        return COMMERCE_R(INTERNAL);
-    }
 
     state = commerce_binding_state(&a->decided, c->now);
 
@@ -54,8 +48,8 @@ ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a)
 
             /* a binding keeps the dimensions of its owner's latest touch */
 
-            if (touch->seller && touch->seller == a->candidates[0].seller.number
-                && (state == COMMERCE_BINDING_PROTECTED || state == COMMERCE_BINDING_OPEN)
+            if ((state == COMMERCE_BINDING_PROTECTED || state == COMMERCE_BINDING_OPEN)
+                && touch->seller && touch->seller == a->candidates[0].seller.number
                 && touch->first >= a->candidates[0].touch.first)
             {
                 a->candidates[0].touch = *touch;
@@ -72,8 +66,6 @@ ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a)
             }
         }
     }
-
-    return COMMERCE_R(OK);
 }
 
 
@@ -86,6 +78,7 @@ ngx_http_commerce_candidate(ngx_http_commerce_attribution_t *a, commerce_source_
     commerce_candidate_t  *candidate;
 
     candidate = &a->candidates[a->ncandidates++];
+    ngx_memzero(candidate, sizeof(commerce_candidate_t));
     candidate->source = source;
     candidate->lines = lines;
 
@@ -170,6 +163,12 @@ ngx_http_commerce_winners(ngx_http_commerce_attribution_t *a)
         c->winner.winner = -1;
         c->winner.reason = COMMERCE_R(ATTR_DIRECT);
         return COMMERCE_R(OK);
+    }
+
+    c->credits = c->arena.alloc(c->arena.owner, ngx_min(a->ncandidates, COMMERCE_CREDITS_MAX)
+                                                * sizeof(commerce_credit_t));
+    if (c->credits == NULL) {
+        return COMMERCE_R(INTERNAL);
     }
 
     ngx_http_commerce_buyer_person(a);
@@ -287,7 +286,7 @@ ngx_http_commerce_credit(ngx_http_commerce_attribution_t *a, commerce_winner_t *
         }
     }
 
-    if (c->ncredits == COMMERCE_CREDITS_MAX) {
+    if (c->ncredits == ngx_min(a->ncandidates, COMMERCE_CREDITS_MAX)) {
         return -1;
     }
 

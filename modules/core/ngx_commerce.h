@@ -44,7 +44,8 @@ typedef enum {
 
 typedef struct {
     ngx_uint_t                 type;    /* 0 = not configured */
-    ngx_http_complex_value_t  *value;
+    ngx_http_complex_value_t  *value;   /* NULL: the text is one variable, that of index */
+    ngx_int_t                  index;
     commerce_str_t             pointer;
     ngx_str_t                  argument;    /* of "$arg_name": to notice a parameter sent twice */
 } ngx_commerce_source_t;
@@ -88,7 +89,7 @@ struct ngx_commerce_case_s {
 
     commerce_winner_t         winner;           /* of the first line, or of the page view */
     commerce_reason_t         attribution;      /* ATTR_OK, ATTR_DIRECT, SELF_PURCHASE */
-    commerce_credit_t         credits[COMMERCE_CREDITS_MAX];    /* lines name theirs */
+    commerce_credit_t        *credits;          /* lines name theirs; made when somebody may win */
     ngx_uint_t                ncredits;
     commerce_reason_t         noted;            /* the first soft reason on the way: a bad token, a hold, ... */
     ngx_str_t                 platform, appid, scene;   /* of a recognised mini program */

@@ -135,6 +135,7 @@ typedef struct {
     unsigned                  body_read:1;
     unsigned                  resuming:1;   /* it has waited: the phase handler will be entered again */
     unsigned                  previewed:1;
+    unsigned                  pushed:1;     /* verdict headers are in the request */
     unsigned                  keyless:1;    /* the order's key is ours: the request named none */
     commerce_reason_t         objected;     /* observe mode: the last would_deny that was logged */
     commerce_reason_t         unreadable;   /* observe mode: why the body was not read */
@@ -251,6 +252,7 @@ void ngx_commerce_outcome_init(void);
 
 /* ngx_commerce_headers.c */
 ngx_int_t ngx_commerce_headers_strip_handler(ngx_http_request_t *r);
+void ngx_commerce_headers_init(void);
 ngx_int_t ngx_commerce_headers_push(ngx_commerce_ctx_t *ctx);
 ngx_int_t ngx_commerce_verdict_sign(ngx_commerce_ctx_t *ctx);
 ngx_uint_t ngx_commerce_header_named(ngx_table_elt_t *h, const char *name, size_t len);

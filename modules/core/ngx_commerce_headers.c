@@ -12,20 +12,67 @@
 
 typedef ngx_uint_t (*ngx_commerce_header_pt)(ngx_table_elt_t *h);
 
+typedef enum {
+    NGX_COMMERCE_HEADER_DECISION,
+    NGX_COMMERCE_HEADER_REASON,
+    NGX_COMMERCE_HEADER_SELLER,
+    NGX_COMMERCE_HEADER_TIER2,
+    NGX_COMMERCE_HEADER_GROUP,
+    NGX_COMMERCE_HEADER_ROOM,
+    NGX_COMMERCE_HEADER_CHANNEL,
+    NGX_COMMERCE_HEADER_DEGRADED,
+    NGX_COMMERCE_HEADER_ORDER_KEY,
+    NGX_COMMERCE_HEADER_COUPON,
+    NGX_COMMERCE_HEADER_VERDICT,
+    NGX_COMMERCE_HEADER_IDEMPOTENCY_KEY
+} ngx_commerce_header_e;
+
 static ngx_uint_t ngx_commerce_header_is_verdict(ngx_table_elt_t *h);
 static ngx_uint_t ngx_commerce_header_is_accept_encoding(ngx_table_elt_t *h);
 static ngx_uint_t ngx_commerce_header_is_idempotency_key(ngx_table_elt_t *h);
 static ngx_uint_t ngx_commerce_header_begins(ngx_table_elt_t *h, const char *name, size_t len);
 static ngx_int_t ngx_commerce_headers_take(ngx_http_request_t *r, ngx_commerce_header_pt match);
-static ngx_int_t ngx_commerce_headers_add(ngx_http_request_t *r, const char *name, const char *lowcase,
-    size_t len, commerce_str_t value);
+static ngx_int_t ngx_commerce_headers_add(ngx_http_request_t *r, ngx_commerce_header_e header,
+    commerce_str_t value);
 static ngx_int_t ngx_commerce_headers_credit(ngx_commerce_ctx_t *ctx);
 static ngx_int_t ngx_commerce_headers_order(ngx_commerce_ctx_t *ctx);
 static size_t ngx_commerce_verdict_coupons(ngx_commerce_case_t *c, commerce_verdict_coupon_t *coupons);
 
-#define ngx_commerce_header(r, name, lowcase, value)                                              \
-    ngx_commerce_headers_add(r, "X-Commerce-" name, "x-commerce-" lowcase,                        \
-                             sizeof("X-Commerce-" name) - 1, value)
+
+#define ngx_commerce_header(name, lowcase)  { ngx_string(name), (u_char *) lowcase, 0 }
+
+/* in the order of the enum; the hashes are made once */
+
+static struct {
+    ngx_str_t    name;
+    u_char      *lowcase;
+    ngx_uint_t   hash;
+} ngx_commerce_header_names[] = {
+    ngx_commerce_header("X-Commerce-Decision", "x-commerce-decision"),
+    ngx_commerce_header("X-Commerce-Reason", "x-commerce-reason"),
+    ngx_commerce_header("X-Commerce-Seller", "x-commerce-seller"),
+    ngx_commerce_header("X-Commerce-Tier2", "x-commerce-tier2"),
+    ngx_commerce_header("X-Commerce-Group", "x-commerce-group"),
+    ngx_commerce_header("X-Commerce-Room", "x-commerce-room"),
+    ngx_commerce_header("X-Commerce-Channel", "x-commerce-channel"),
+    ngx_commerce_header("X-Commerce-Degraded", "x-commerce-degraded"),
+    ngx_commerce_header("X-Commerce-Order-Key", "x-commerce-order-key"),
+    ngx_commerce_header("X-Commerce-Coupon", "x-commerce-coupon"),
+    ngx_commerce_header("X-Commerce-Verdict", "x-commerce-verdict"),
+    ngx_commerce_header("Idempotency-Key", "idempotency-key")
+};
+
+
+void
+ngx_commerce_headers_init(void)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < sizeof(ngx_commerce_header_names) / sizeof(ngx_commerce_header_names[0]); i++) {
+        ngx_commerce_header_names[i].hash = ngx_hash_key(ngx_commerce_header_names[i].lowcase,
+                                                         ngx_commerce_header_names[i].name.len);
+    }
+}
 
 
 /*
@@ -188,8 +235,7 @@ ngx_commerce_header_begins(ngx_table_elt_t *h, const char *name, size_t len)
 
 
 static ngx_int_t
-ngx_commerce_headers_add(ngx_http_request_t *r, const char *name, const char *lowcase, size_t len,
-    commerce_str_t value)
+ngx_commerce_headers_add(ngx_http_request_t *r, ngx_commerce_header_e header, commerce_str_t value)
 {
     ngx_table_elt_t  *h;
 
@@ -202,10 +248,9 @@ ngx_commerce_headers_add(ngx_http_request_t *r, const char *name, const char *lo
         return NGX_ERROR;
     }
 
-    h->key.data = (u_char *) name;
-    h->key.len = len;
-    h->lowcase_key = (u_char *) lowcase;
-    h->hash = ngx_hash_key(h->lowcase_key, len);
+    h->key = ngx_commerce_header_names[header].name;
+    h->lowcase_key = ngx_commerce_header_names[header].lowcase;
+    h->hash = ngx_commerce_header_names[header].hash;
     h->value.data = (u_char *) value.data;
     h->value.len = value.len;
 #if (nginx_version >= 1023000)
@@ -229,16 +274,18 @@ ngx_commerce_headers_push(ngx_commerce_ctx_t *ctx)
 
     /* a second decision, after a redirect, replaces the first one's */
 
-    if (ngx_commerce_headers_take(r, ngx_commerce_header_is_verdict) != NGX_OK
-        || ngx_commerce_header(r, "Decision", "decision", c->would_deny
+    if ((ctx->pushed && ngx_commerce_headers_take(r, ngx_commerce_header_is_verdict) != NGX_OK)
+        || ngx_commerce_headers_add(r, NGX_COMMERCE_HEADER_DECISION, c->would_deny
                ? commerce_string("would_deny") : commerce_string("pass")) != NGX_OK
-        || ngx_commerce_header(r, "Reason", "reason", info->name) != NGX_OK
+        || ngx_commerce_headers_add(r, NGX_COMMERCE_HEADER_REASON, info->name) != NGX_OK
         || ngx_commerce_headers_credit(ctx) != NGX_OK
         || (c->degraded
-            && ngx_commerce_header(r, "Degraded", "degraded", commerce_string("store")) != NGX_OK))
+            && ngx_commerce_headers_add(r, NGX_COMMERCE_HEADER_DEGRADED, commerce_string("store")) != NGX_OK))
     {
         return NGX_ERROR;
     }
+
+    ctx->pushed = 1;
 
     /* an order that goes on without the store has a verdict too: it honours no coupon */
 
@@ -261,11 +308,11 @@ ngx_commerce_headers_credit(ngx_commerce_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (ngx_commerce_header(r, "Seller", "seller", credit->seller_id) != NGX_OK
-        || ngx_commerce_header(r, "Tier2", "tier2", credit->tier2_id) != NGX_OK
-        || ngx_commerce_header(r, "Group", "group", credit->group_id) != NGX_OK
-        || ngx_commerce_header(r, "Room", "room", credit->room_id) != NGX_OK
-        || ngx_commerce_header(r, "Channel", "channel", ngx_commerce_channel(ctx)) != NGX_OK)
+    if (ngx_commerce_headers_add(r, NGX_COMMERCE_HEADER_SELLER, credit->seller_id) != NGX_OK
+        || ngx_commerce_headers_add(r, NGX_COMMERCE_HEADER_TIER2, credit->tier2_id) != NGX_OK
+        || ngx_commerce_headers_add(r, NGX_COMMERCE_HEADER_GROUP, credit->group_id) != NGX_OK
+        || ngx_commerce_headers_add(r, NGX_COMMERCE_HEADER_ROOM, credit->room_id) != NGX_OK
+        || ngx_commerce_headers_add(r, NGX_COMMERCE_HEADER_CHANNEL, ngx_commerce_channel(ctx)) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -337,10 +384,9 @@ ngx_commerce_headers_order(ngx_commerce_ctx_t *ctx)
 
     if (ngx_commerce_headers_take(r, ngx_commerce_header_is_accept_encoding) != NGX_OK
         || ngx_commerce_headers_take(r, ngx_commerce_header_is_idempotency_key) != NGX_OK
-        || ngx_commerce_headers_add(r, "Idempotency-Key", "idempotency-key",
-               sizeof("Idempotency-Key") - 1, key) != NGX_OK
-        || ngx_commerce_header(r, "Order-Key", "order-key", key) != NGX_OK
-        || ngx_commerce_header(r, "Coupon", "coupon", codes) != NGX_OK
+        || ngx_commerce_headers_add(r, NGX_COMMERCE_HEADER_IDEMPOTENCY_KEY, key) != NGX_OK
+        || ngx_commerce_headers_add(r, NGX_COMMERCE_HEADER_ORDER_KEY, key) != NGX_OK
+        || ngx_commerce_headers_add(r, NGX_COMMERCE_HEADER_COUPON, codes) != NGX_OK
         || ngx_commerce_verdict_sign(ctx) != NGX_OK)
     {
         return NGX_ERROR;
@@ -348,7 +394,7 @@ ngx_commerce_headers_order(ngx_commerce_ctx_t *ctx)
 
     jws = ngx_commerce_str(ctx->verdict);
 
-    return ngx_commerce_header(r, "Verdict", "verdict", jws);
+    return ngx_commerce_headers_add(r, NGX_COMMERCE_HEADER_VERDICT, jws);
 }
 
 

@@ -284,6 +284,7 @@ ngx_commerce_postconfiguration(ngx_conf_t *cf)
         *h = handlers[i].handler;
     }
 
+    ngx_commerce_headers_init();
     ngx_commerce_outcome_init();
 
     return NGX_OK;

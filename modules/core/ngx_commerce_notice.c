@@ -34,10 +34,6 @@ ngx_commerce_notice(ngx_commerce_case_t *c, void *conf)
     commerce_ledger_t            ledger;
     ngx_commerce_notice_conf_t  *nc = conf;
 
-    if (!(c->request->method & NGX_HTTP_POST)) {
-        return COMMERCE_R(METHOD_NOT_ALLOWED);
-    }
-
     if (c->reader.view == NULL) {
         return COMMERCE_R(STORE_UNAVAILABLE);
     }

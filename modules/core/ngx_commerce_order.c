@@ -55,7 +55,7 @@ ngx_commerce_order_evaluate(ngx_commerce_ctx_t *ctx)
 
     if (reason == COMMERCE_R(OK)) {
         c->order = order;           /* coupon codes need to know that there is one */
-        reason = ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_CLIENT, NGX_COMMERCE_STAGE_CODES);
+        reason = ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_CODES, NGX_COMMERCE_STAGE_CODES);
     }
 
     if (reason == COMMERCE_R(OK)) {
@@ -532,7 +532,7 @@ ngx_commerce_order_again(ngx_commerce_ctx_t *ctx, commerce_order_t *existing, ui
     c->order = existing;
     c->attribution = existing->reason;
     c->ncredits = existing->credit_count;
-    ngx_memcpy(c->credits, existing->credits, existing->credit_count * sizeof(commerce_credit_t));
+    c->credits = existing->credits;
 
     c->pseudonym = existing->pseudonym;
 

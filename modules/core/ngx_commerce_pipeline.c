@@ -65,10 +65,6 @@ ngx_commerce_precontent_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (lcf->action && !(r->method & lcf->action_methods)) {
-        return NGX_HTTP_NOT_ALLOWED;
-    }
-
     if (ngx_commerce_worker == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -144,6 +140,10 @@ ngx_commerce_start(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
 
     if (lcf->action) {
         ctx->c.mode = NGX_COMMERCE_ENFORCE;     /* there is no backend to observe */
+
+        if (!(r->method & lcf->action_methods)) {
+            return ngx_commerce_refuse(ctx, COMMERCE_R(METHOD_NOT_ALLOWED));
+        }
     }
 
     if (ngx_commerce_guarded(r) != NGX_OK) {
@@ -326,14 +326,28 @@ ngx_commerce_judge(ngx_commerce_ctx_t *ctx)
         return commerce_reason(reason)->class == COMMERCE_CLASS_DENY ? reason : COMMERCE_R(OK);
     }
 
-    if (ctx->conf->order == NULL || !ngx_commerce_counts(c->request)) {
-        reason = ngx_commerce_run_stages(c, 0, NGX_COMMERCE_STAGES - 1);
+    /* first of all: whatever else is wrong with a request, a robot does not bind */
+
+    reason = ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_CLIENT, NGX_COMMERCE_STAGE_CLIENT);
+
+    if (reason != COMMERCE_R(OK)) {
+        /* void */
+
+    } else if (ctx->conf->order == NULL || !ngx_commerce_counts(c->request)) {
+        reason = ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_CODES, NGX_COMMERCE_STAGES - 1);
 
     } else if (ctx->unreadable != COMMERCE_R(OK)) {
         reason = ctx->unreadable;
 
     } else {
         reason = ngx_commerce_order_evaluate(ctx);
+    }
+
+    if (reason == COMMERCE_R(STORE_UNAVAILABLE) && c->reader.view == NULL
+        && c->mode == NGX_COMMERCE_OBSERVE)
+    {
+        /* it will pass all the same: attributed by what the request itself proves */
+        (void) ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_TOUCHES, NGX_COMMERCE_STAGE_LINEAGE);
     }
 
     if (reason == COMMERCE_R(OK) || reason == COMMERCE_R(STORE_UNAVAILABLE)

@@ -7,6 +7,7 @@
 #include "ngx_commerce_core.h"
 
 
+static ngx_uint_t ngx_commerce_source_variable(ngx_str_t *word);
 static char *ngx_commerce_source_pointer(ngx_conf_t *cf, ngx_str_t *word, size_t prefix,
     ngx_uint_t type, ngx_commerce_source_t *source);
 static ngx_uint_t ngx_commerce_argument_repeated(ngx_http_request_t *r, ngx_str_t *name);
@@ -17,6 +18,7 @@ char *
 ngx_commerce_source_compile(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t allowed,
     ngx_commerce_source_t *source)
 {
+    ngx_str_t                          name;
     ngx_commerce_loc_conf_t           *lcf;
     ngx_http_compile_complex_value_t   ccv;
 
@@ -45,26 +47,37 @@ ngx_commerce_source_compile(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t allowed,
         goto refused;
     }
 
-    source->value = ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (source->value == NULL) {
-        return NGX_CONF_ERROR;
-    }
+    source->type = NGX_COMMERCE_SOURCE_VALUE;
 
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-    ccv.cf = cf;
-    ccv.value = word;
-    ccv.complex_value = source->value;
+    if (ngx_commerce_source_variable(word)) {
+        name.data = word->data + 1;
+        name.len = word->len - 1;
 
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return NGX_CONF_ERROR;
+        source->index = ngx_http_get_variable_index(cf, &name);
+        if (source->index == NGX_ERROR) {
+            return NGX_CONF_ERROR;
+        }
+
+    } else {
+        source->value = ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t));
+        if (source->value == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+        ccv.cf = cf;
+        ccv.value = word;
+        ccv.complex_value = source->value;
+
+        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
     }
 
     if (word->len > 5 && ngx_strncmp(word->data, "$arg_", 5) == 0) {
         source->argument.data = word->data + 5;
         source->argument.len = word->len - 5;
     }
-
-    source->type = NGX_COMMERCE_SOURCE_VALUE;
 
     return NGX_CONF_OK;
 
@@ -97,12 +110,39 @@ ngx_commerce_source_pointer(ngx_conf_t *cf, ngx_str_t *word, size_t prefix, ngx_
 }
 
 
+/* "$name" alone: read without a script, and without a copy */
+
+static ngx_uint_t
+ngx_commerce_source_variable(ngx_str_t *word)
+{
+    u_char      ch;
+    ngx_uint_t  i;
+
+    if (word->len < 2 || word->data[0] != '$' || (word->data[1] >= '0' && word->data[1] <= '9')) {
+        return 0;
+    }
+
+    for (i = 1; i < word->len; i++) {
+        ch = word->data[i];
+
+        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9')
+              || ch == '_'))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 commerce_reason_t
 ngx_commerce_source_read(ngx_commerce_case_t *c, ngx_commerce_source_t *source, commerce_str_t *value)
 {
     ngx_str_t           text;
     commerce_json_t    *node;
     commerce_reason_t   reason;
+    ngx_http_variable_value_t  *vv;
 
     value->data = NULL;
     value->len = 0;
@@ -111,6 +151,17 @@ ngx_commerce_source_read(ngx_commerce_case_t *c, ngx_commerce_source_t *source, 
 
         if (source->argument.len && ngx_commerce_argument_repeated(c->request, &source->argument)) {
             return COMMERCE_R(TOKEN_DUPLICATE_PARAM);
+        }
+
+        if (source->value == NULL) {
+            vv = ngx_http_get_flushed_variable(c->request, source->index);
+
+            if (vv && !vv->not_found) {
+                value->data = (char *) vv->data;
+                value->len = vv->len;
+            }
+
+            return COMMERCE_R(OK);
         }
 
         if (ngx_http_complex_value(c->request, source->value, &text) != NGX_OK) {
@@ -302,6 +353,10 @@ ngx_commerce_body_text(ngx_http_request_t *r, size_t limit, commerce_str_t *text
     for ( /* void */ ; cl; cl = cl->next) {
         b = cl->buf;
         size = ngx_buf_size(b);
+
+        if (size == 0) {
+            continue;               /* the mark of a chunked body's end */
+        }
 
         if (!b->in_file) {
             p = ngx_cpymem(p, b->pos, size);
