@@ -7,6 +7,9 @@
 #include "commerce.h"
 
 
+#define COMMERCE_BYTES  0x0101010101010101ULL       /* times a byte: that byte eight times */
+
+
 typedef struct commerce_heap_block_s  commerce_heap_block_t;
 
 /* data is a block of its own, so that a sanitizer sees an overrun on either side */
@@ -22,6 +25,7 @@ struct commerce_heap_s {
 
 
 static void *commerce_heap_alloc(void *owner, size_t size);
+static bool commerce_ascii_word(uint64_t word);
 static bool commerce_utf8_tail(const uint8_t *p, size_t len);
 
 
@@ -129,6 +133,7 @@ bool
 commerce_id_valid(commerce_str_t id)
 {
     size_t          len;
+    uint64_t        word;
     const uint8_t  *p, *end;
 
     if (id.len == 0 || id.len > COMMERCE_ID_MAX) {
@@ -139,6 +144,20 @@ commerce_id_valid(commerce_str_t id)
     end = p + id.len;
 
     while (p < end) {
+        if (end - p >= 8) {
+            memcpy(&word, p, 8);
+
+            if (commerce_ascii_word(word)) {
+                p += 8;
+                continue;
+            }
+        }
+
+        if (*p >= 0x20 && *p < 0x7f) {
+            p++;
+            continue;
+        }
+
         len = commerce_utf8_length(p, end);
 
         if (len == 0) {
@@ -153,6 +172,22 @@ commerce_id_valid(commerce_str_t id)
     }
 
     return true;
+}
+
+
+/*
+ * Eight printable bytes of ASCII?  In what is not, the lowest such byte has its top bit set in one of
+ * the terms: nothing was borrowed or carried below it.
+ */
+
+static bool
+commerce_ascii_word(uint64_t word)
+{
+    uint64_t  odd;
+
+    odd = word | (word - COMMERCE_BYTES * ' ') | (word + COMMERCE_BYTES);
+
+    return (odd & COMMERCE_BYTES << 7) == 0;
 }
 
 

@@ -2,7 +2,7 @@
  * Copyright (C) ngx_commerce authors
  */
 
-#include <stdio.h>
+#include <endian.h>
 #include <openssl/rand.h>
 
 #include "commerce_event.h"
@@ -15,7 +15,7 @@
 
 
 static int commerce_event_random(commerce_event_source_t *source, uint8_t *out, size_t len);
-static const char *commerce_event_members(const commerce_write_t *w);
+static uint64_t commerce_event_mix(uint64_t hash, uint64_t word);
 static void commerce_event_write_fen(commerce_write_t *w, const char *name, commerce_fen_t fen);
 static const commerce_credit_t *commerce_event_credit(const commerce_order_t *order,
     int index);
@@ -34,11 +34,8 @@ static size_t commerce_event_texts(size_t a, size_t b, size_t c, size_t d);
 int
 commerce_event_id(commerce_event_source_t *source, int64_t now_us, char out[COMMERCE_EVENT_ID])
 {
-    char              *p;
-    uint8_t            id[16];
-    unsigned           i;
-    uint64_t           ms, fraction;
-    static const char  figures[] = "0123456789abcdef";
+    uint8_t   id[16];
+    uint64_t  ms, fraction, head;
 
     if (now_us < 0 || commerce_event_random(source, id + 8, 8) != COMMERCE_OK) {
         return COMMERCE_ERROR;
@@ -47,22 +44,16 @@ commerce_event_id(commerce_event_source_t *source, int64_t now_us, char out[COMM
     ms = (uint64_t) now_us / 1000;
     fraction = (uint64_t) now_us % 1000 * 4096 / 1000;
 
-    for (i = 0; i < 6; i++) {
-        id[i] = (uint8_t) (ms >> (40 - 8 * i));
-    }
-
-    id[6] = (uint8_t) (0x70 | fraction >> 8);
-    id[7] = (uint8_t) fraction;
+    head = htobe64(ms << 16 | 0x7000 | fraction);
+    memcpy(id, &head, 8);
     id[8] = (uint8_t) (0x80 | (id[8] & 0x3f));
 
-    for (i = 0, p = out; i < sizeof(id); i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            *p++ = '-';
-        }
-
-        *p++ = figures[id[i] >> 4];
-        *p++ = figures[id[i] & 15];
-    }
+    commerce_hex(id, 4, out);
+    commerce_hex(id + 4, 2, out + 9);
+    commerce_hex(id + 6, 2, out + 14);
+    commerce_hex(id + 8, 2, out + 19);
+    commerce_hex(id + 10, 6, out + 24);
+    out[8] = out[13] = out[18] = out[23] = '-';
 
     return COMMERCE_OK;
 }
@@ -82,11 +73,13 @@ commerce_event_start(commerce_write_t *w, char *buffer, size_t size,
     }
 
     commerce_write_open(w, NULL, '{');
-    commerce_write_int(w, "v", 1);
+    commerce_write_raw(w, "v", commerce_string("1"));
     commerce_write_text(w, "id", (commerce_str_t) { id, sizeof(id) });
     commerce_write_text(w, "type", commerce_cstr(type));
     commerce_write_int(w, "ts", now_us);
     commerce_write_text(w, "shop", shop);
+
+    w->mark = w->pos;
 
     return w->failed ? COMMERCE_ERROR : COMMERCE_OK;
 }
@@ -95,26 +88,51 @@ commerce_event_start(commerce_write_t *w, char *buffer, size_t size,
 commerce_str_t
 commerce_event_finish(commerce_write_t *w)
 {
-    char         fp[17];
-    int64_t      len;
-    uint64_t     hash;
-    const char  *members;
+    int64_t         len;
+    uint64_t        fp;
+    commerce_str_t  members;
 
     if (w->failed) {
         return commerce_string("");
     }
 
-    members = commerce_event_members(w);
-    hash = commerce_hash(COMMERCE_HASH_START, members, (size_t) (w->pos - members));
+    /* behind the comma that follows the shop, if a member does */
 
-    snprintf(fp, sizeof(fp), "%016llx", (unsigned long long) hash);
+    members.data = w->mark + (w->mark < w->pos ? 1 : 0);
+    members.len = (size_t) (w->pos - members.data);
 
-    commerce_write_text(w, "fp", (commerce_str_t) { fp, 16 });
+    fp = htobe64(commerce_event_fp(members));
+
+    commerce_write_hex(w, "fp", (const uint8_t *) &fp, sizeof(fp));
     commerce_write_close(w, '}');
 
     len = commerce_write_finish(w);
 
     return len < 0 ? commerce_string("") : (commerce_str_t) { w->start, (size_t) len };
+}
+
+
+uint64_t
+commerce_event_fp(commerce_str_t members)
+{
+    size_t       left;
+    uint64_t     hash, word;
+    const char  *p;
+
+    hash = COMMERCE_HASH_START;
+
+    for (p = members.data, left = members.len; left >= 8; p += 8, left -= 8) {
+        memcpy(&word, p, 8);
+        hash = commerce_event_mix(hash, le64toh(word));
+    }
+
+    if (left != 0) {
+        word = 0;
+        memcpy(&word, p, left);
+        hash = commerce_event_mix(hash, le64toh(word));
+    }
+
+    return commerce_event_mix(hash, members.len);
 }
 
 
@@ -192,7 +210,7 @@ commerce_event_write_order(commerce_write_t *w, const commerce_order_t *order)
 void
 commerce_event_write_credits(commerce_write_t *w, const commerce_order_t *order)
 {
-    char                      channel[16];
+    char                      channel[20], *digits;
     bool                      open;
     unsigned                  i;
     const commerce_credit_t  *credit;
@@ -206,8 +224,9 @@ commerce_event_write_credits(commerce_write_t *w, const commerce_order_t *order)
         commerce_write_optional(w, "room", credit->room_id);
 
         if (credit->channel != 0) {
-            snprintf(channel, sizeof(channel), "%u", (unsigned) credit->channel);
-            commerce_write_text(w, "channel", commerce_cstr(channel));
+            digits = commerce_digits(channel + sizeof(channel), credit->channel);
+            commerce_write_text(w, "channel", (commerce_str_t) {
+                digits, (size_t) (channel + sizeof(channel) - digits) });
         }
     }
 
@@ -260,33 +279,12 @@ commerce_event_random(commerce_event_source_t *source, uint8_t *out, size_t len)
 }
 
 
-/*
- * Where the type's members begin: the shop is the first member of that name, and neither it nor a
- * value before it can hold a quote.
- */
-
-static const char *
-commerce_event_members(const commerce_write_t *w)
+static uint64_t
+commerce_event_mix(uint64_t hash, uint64_t word)
 {
-    const char         *p;
-    static const char   shop[] = ",\"shop\":\"";
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
 
-    for (p = w->start; p + sizeof(shop) - 1 < w->pos; p++) {
-        if (memcmp(p, shop, sizeof(shop) - 1) == 0) {
-            p += sizeof(shop) - 1;
-            break;
-        }
-    }
-
-    while (p < w->pos && *p != '"') {
-        p++;
-    }
-
-    /* behind the quote, and behind the comma if a member follows */
-
-    p += (p < w->pos) ? 1 : 0;
-
-    return p + (p < w->pos ? 1 : 0);
+    return hash ^ hash >> 32;
 }
 
 

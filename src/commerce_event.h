@@ -5,8 +5,8 @@
  *
  *   v 1 | id UUIDv7 | type | ts microseconds | shop | ... the type's members ... | fp
  *
- * fp: FNV-1a (64 bits, 16 hex digits) over the bytes of the members between shop and fp, commas between
- * them included: two events of one type that say the same have the same fp.
+ * fp: 16 hex digits, commerce_event_fp() of the members between shop and fp, commas between them included:
+ * two events of one type that say the same have the same fp.
  * The line's own members (node, epoch, worker, seq, config, chain) are added by store/commerce_log.h.
  * Buyers appear only as pseudonyms ("buyer"), coupons as campaign and serial, never as codes.
  */
@@ -38,6 +38,12 @@ int commerce_event_start(commerce_write_t *w, char *buffer, size_t size, commerc
     const char *type, commerce_str_t shop, int64_t now_us);
 /* adds fp and closes; the body, or an empty string when it did not fit */
 commerce_str_t commerce_event_finish(commerce_write_t *w);
+
+/*
+ * h = 0xcbf29ce484222325; for each 8 bytes, little endian, the last ones filled up with zeros, and then for
+ * the number of bytes: h = (h xor it) * 0x9e3779b97f4a7c15 mod 2^64, h = h xor (h >> 32).
+ */
+uint64_t commerce_event_fp(commerce_str_t members);
 
 /* bytes that an event about this order takes at most: what its buffer must have, often far below EVENT_MAX */
 size_t commerce_event_order_size(const commerce_order_t *order);

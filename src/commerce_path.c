@@ -4,6 +4,9 @@
 
 #include "commerce_codec.h"
 #include "commerce_path.h"
+#include "commerce_write.h"
+
+#include <endian.h>
 
 
 static void commerce_path_start(commerce_path_t *key, commerce_str_t shop, char kind);
@@ -205,13 +208,25 @@ commerce_path_unindex(commerce_txn_t *txn, commerce_str_t shop, char kind, comme
 static void
 commerce_path_start(commerce_path_t *key, commerce_str_t shop, char kind)
 {
-    char  middle[3] = { '/', kind, '/' };
+    char  *p;
 
-    key->len = 0;
-    key->bad = (shop.len == 0);
+    /* shops are short: what is not one has no records */
 
-    commerce_path_append(key, shop);
-    commerce_path_append(key, (commerce_str_t) { middle, sizeof(middle) });
+    if (shop.len == 0 || shop.len > COMMERCE_SHOP_MAX) {
+        key->len = 0;
+        key->bad = true;
+        return;
+    }
+
+    memcpy(key->data, shop.data, shop.len);
+
+    p = key->data + shop.len;
+    p[0] = '/';
+    p[1] = kind;
+    p[2] = '/';
+
+    key->len = shop.len + 3;
+    key->bad = false;
 }
 
 
@@ -233,22 +248,19 @@ commerce_path_append(commerce_path_t *key, commerce_str_t text)
 static void
 commerce_path_hex(commerce_path_t *key, uint64_t number, unsigned digits)
 {
-    char               hex[16];
-    unsigned           i;
-    static const char  figures[] = "0123456789abcdef";
-
-    for (i = digits; i-- > 0; number >>= 4) {
-        hex[i] = figures[number & 15];
-    }
-
     /* a number that does not fit must not become another one's key */
 
-    if (number != 0) {
+    if (key->bad || digits > COMMERCE_KEY_MAX - key->len
+        || (digits < 16 && number >> 4 * digits != 0))
+    {
         key->bad = true;
         return;
     }
 
-    commerce_path_append(key, (commerce_str_t) { hex, digits });
+    number = htobe64(number << (64 - 4 * digits));
+
+    commerce_hex((const uint8_t *) &number, digits / 2, key->data + key->len);
+    key->len += digits;
 }
 
 

@@ -6,18 +6,30 @@
 
 
 #define COMMERCE_WRITE_DEPTH  32
+#define COMMERCE_WRITE_EACH   0x0101010101010101ULL     /* times a byte: that byte eight times */
 
 
+static char *commerce_write_lead(commerce_write_t *w, commerce_str_t name, size_t size);
 static bool commerce_write_room(commerce_write_t *w, size_t size);
-static bool commerce_write_lead(commerce_write_t *w, const char *name);
-static void commerce_write_word(commerce_write_t *w, const char *name, commerce_str_t word);
+static char *commerce_write_plain_text(char *out, commerce_str_t text);
+static bool commerce_write_plain_word(uint64_t word);
 static void commerce_write_string(commerce_write_t *w, const uint8_t *p, const uint8_t *end);
 static const uint8_t *commerce_write_run(const uint8_t *p, const uint8_t *end);
 static void commerce_write_escape(commerce_write_t *w, uint8_t c);
-static char *commerce_write_digits(char *end, uint64_t n);
+static char *commerce_write_copy(char *out, const char *text, size_t len);
 
 
 static const char  commerce_write_hexes[] = "0123456789abcdef";
+
+static const char  commerce_write_bytes[] =
+    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+    "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f"
+    "404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f"
+    "606162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f"
+    "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f"
+    "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf"
+    "c0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedf"
+    "e0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
 
 static const char  commerce_write_base64[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -48,37 +60,38 @@ commerce_write_start(commerce_write_t *w, char *buffer, size_t size)
     w->start = buffer;
     w->pos = buffer;
     w->end = (size != 0) ? buffer + size : buffer;
+    w->mark = buffer;
     w->depth = 0;
     w->arrays = 0;
+    w->members = false;
     w->comma = false;
     w->failed = false;
 }
 
 
 void
-commerce_write_open(commerce_write_t *w, const char *name, char bracket)
+commerce_write_open_named(commerce_write_t *w, commerce_str_t name, char bracket)
 {
-    uint32_t  bit;
+    char      *p;
+    uint32_t   bit;
 
     if ((bracket != '{' && bracket != '[') || w->depth == COMMERCE_WRITE_DEPTH) {
         w->failed = true;
         return;
     }
 
-    if (!commerce_write_lead(w, name) || !commerce_write_room(w, 1)) {
+    p = commerce_write_lead(w, name, 1);
+
+    if (p == NULL) {
         return;
     }
 
+    *p++ = bracket;
+    w->pos = p;
+
     bit = (uint32_t) 1 << w->depth++;
-
-    if (bracket == '[') {
-        w->arrays |= bit;
-
-    } else {
-        w->arrays &= ~bit;
-    }
-
-    *w->pos++ = bracket;
+    w->members = (bracket == '{');
+    w->arrays = w->members ? w->arrays & ~bit : w->arrays | bit;
     w->comma = false;
 }
 
@@ -86,12 +99,13 @@ commerce_write_open(commerce_write_t *w, const char *name, char bracket)
 void
 commerce_write_close(commerce_write_t *w, char bracket)
 {
-    if (w->depth == 0 || bracket != ((w->arrays >> (w->depth - 1)) & 1 ? ']' : '}')) {
+    if (w->depth == 0 || bracket != (w->members ? '}' : ']')) {
         w->failed = true;
         return;
     }
 
     w->depth--;
+    w->members = w->depth != 0 && ((w->arrays >> (w->depth - 1)) & 1) == 0;
     w->comma = true;
 
     if (commerce_write_room(w, 1)) {
@@ -101,103 +115,96 @@ commerce_write_close(commerce_write_t *w, char bracket)
 
 
 void
-commerce_write_text(commerce_write_t *w, const char *name, commerce_str_t value)
+commerce_write_text_named(commerce_write_t *w, commerce_str_t name, commerce_str_t value)
 {
-    const uint8_t  *p;
+    char           *p;
+    const uint8_t  *text;
 
-    if (!commerce_write_lead(w, name) || !commerce_write_room(w, value.len + 2)) {
+    p = commerce_write_lead(w, name, value.len + 2);
+
+    if (p == NULL) {
         return;
     }
 
-    *w->pos++ = '"';
+    *p++ = '"';
+    w->pos = p;
 
-    if (value.len != 0) {
-        p = (const uint8_t *) value.data;
-        commerce_write_string(w, p, p + value.len);
+    p = commerce_write_plain_text(p, value);
+
+    if (p == NULL) {
+        text = (const uint8_t *) value.data;
+        commerce_write_string(w, text, text + value.len);
+
+        if (!commerce_write_room(w, 1)) {
+            return;
+        }
+
+        p = w->pos;
     }
 
-    if (commerce_write_room(w, 1)) {
-        *w->pos++ = '"';
-    }
+    *p++ = '"';
+    w->pos = p;
 }
 
 
 void
-commerce_write_optional(commerce_write_t *w, const char *name, commerce_str_t value)
+commerce_write_int_named(commerce_write_t *w, commerce_str_t name, int64_t value)
 {
-    if (value.len != 0) {
-        commerce_write_text(w, name, value);
-    }
-}
-
-
-void
-commerce_write_int(commerce_write_t *w, const char *name, int64_t value)
-{
-    char      digits[20], *end, *p;
-    size_t    len;
-    uint64_t  n;
+    char       digits[20], *end, *p, *out;
+    uint64_t   n;
 
     end = digits + sizeof(digits);
     n = (value < 0) ? 0 - (uint64_t) value : (uint64_t) value;
-    p = commerce_write_digits(end, n);
+    p = commerce_digits(end, n);
 
     if (value < 0) {
         *--p = '-';
     }
 
-    len = (size_t) (end - p);
+    out = commerce_write_lead(w, name, (size_t) (end - p));
 
-    if (commerce_write_lead(w, name) && commerce_write_room(w, len)) {
-        memcpy(w->pos, p, len);
-        w->pos += len;
+    if (out != NULL) {
+        w->pos = commerce_write_copy(out, p, (size_t) (end - p));
     }
 }
 
 
 void
-commerce_write_hex(commerce_write_t *w, const char *name, const uint8_t *bytes, size_t len)
+commerce_write_hex_named(commerce_write_t *w, commerce_str_t name, const uint8_t *bytes,
+    size_t len)
 {
-    size_t  i;
+    char  *p;
 
-    if (!commerce_write_lead(w, name) || !commerce_write_room(w, len * 2 + 2)) {
+    p = commerce_write_lead(w, name, len * 2 + 2);
+
+    if (p == NULL) {
         return;
     }
 
-    *w->pos++ = '"';
+    *p++ = '"';
+    commerce_hex(bytes, len, p);
+    p += len * 2;
+    *p++ = '"';
 
-    for (i = 0; i < len; i++) {
-        *w->pos++ = commerce_write_hexes[bytes[i] >> 4];
-        *w->pos++ = commerce_write_hexes[bytes[i] & 15];
-    }
-
-    *w->pos++ = '"';
+    w->pos = p;
 }
 
 
 void
-commerce_write_bool(commerce_write_t *w, const char *name, bool value)
+commerce_write_word_named(commerce_write_t *w, commerce_str_t name, commerce_str_t json)
 {
-    commerce_write_word(w, name, value ? commerce_string("true") : commerce_string("false"));
-}
+    char  *p;
 
-
-void
-commerce_write_null(commerce_write_t *w, const char *name)
-{
-    commerce_write_word(w, name, commerce_string("null"));
-}
-
-
-void
-commerce_write_raw(commerce_write_t *w, const char *name, commerce_str_t json)
-{
     if (json.len == 0) {
         w->failed = true;
         return;
     }
 
-    commerce_write_word(w, name, json);
+    p = commerce_write_lead(w, name, json.len);
+
+    if (p != NULL) {
+        w->pos = commerce_write_copy(p, json.data, json.len);
+    }
 }
 
 
@@ -220,12 +227,12 @@ commerce_base64url(const uint8_t *in, size_t len, char *out)
 
     p = out;
 
-    for ( /* void */ ; len >= 3; in += 3, len -= 3) {
+    for ( /* void */ ; len >= 3; in += 3, len -= 3, p += 4) {
         n = (uint32_t) in[0] << 16 | (uint32_t) in[1] << 8 | in[2];
-        *p++ = commerce_write_base64[n >> 18];
-        *p++ = commerce_write_base64[n >> 12 & 63];
-        *p++ = commerce_write_base64[n >> 6 & 63];
-        *p++ = commerce_write_base64[n & 63];
+        p[0] = commerce_write_base64[n >> 18];
+        p[1] = commerce_write_base64[n >> 12 & 63];
+        p[2] = commerce_write_base64[n >> 6 & 63];
+        p[3] = commerce_write_base64[n & 63];
     }
 
     if (len == 1) {
@@ -239,6 +246,55 @@ commerce_base64url(const uint8_t *in, size_t len, char *out)
     }
 
     return (size_t) (p - out);
+}
+
+
+void
+commerce_hex(const uint8_t *in, size_t len, char *out)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        memcpy(out + 2 * i, commerce_write_bytes + 2 * in[i], 2);
+    }
+}
+
+
+/*
+ * What stands before a value: a comma where one is due, and the member's name.  Where the value goes,
+ * with room for size bytes (at least one); NULL when there is none, or no value may stand here.
+ */
+
+static char *
+commerce_write_lead(commerce_write_t *w, commerce_str_t name, size_t size)
+{
+    char  *p;
+
+    if (w->members != (name.data != NULL) || (w->depth == 0 && w->comma)) {
+        w->failed = true;
+        return NULL;
+    }
+
+    if (!commerce_write_room(w, size + w->comma + (w->members ? name.len + 3 : 0))) {
+        return NULL;
+    }
+
+    p = w->pos;
+
+    if (w->comma) {
+        *p++ = ',';
+    }
+
+    if (w->members) {
+        *p++ = '"';
+        p = commerce_write_copy(p, name.data, name.len);
+        *p++ = '"';
+        *p++ = ':';
+    }
+
+    w->comma = true;
+
+    return p;
 }
 
 
@@ -256,52 +312,75 @@ commerce_write_room(commerce_write_t *w, size_t size)
 }
 
 
-/* what stands before a value: a comma where one is due, and the member's name */
+/*
+ * Nearly every text needs no escape: eight bytes at a time are looked at and copied, the last ones
+ * together with some before them.  NULL: this one needs a closer look.
+ */
 
-static bool
-commerce_write_lead(commerce_write_t *w, const char *name)
+static char *
+commerce_write_plain_text(char *out, commerce_str_t text)
 {
-    bool    member;
-    size_t  len;
+    size_t       left;
+    uint32_t     head, tail;
+    uint64_t     word;
+    const char  *p;
 
-    member = w->depth != 0 && ((w->arrays >> (w->depth - 1)) & 1) == 0;
+    p = text.data;
 
-    if (member != (name != NULL) || (w->depth == 0 && w->comma)) {
-        w->failed = true;
-        return false;
+    for (left = text.len; left >= 8; left -= 8, p += 8, out += 8) {
+        memcpy(&word, p, 8);
+
+        if (!commerce_write_plain_word(word)) {
+            return NULL;
+        }
+
+        memcpy(out, &word, 8);
     }
 
-    len = member ? strlen(name) : 0;
-
-    if (!commerce_write_room(w, (w->comma ? 1 : 0) + (member ? len + 3 : 0))) {
-        return false;
+    if (left == 0) {
+        return out;
     }
 
-    if (w->comma) {
-        *w->pos++ = ',';
+    if (text.len >= 8) {
+        memcpy(&word, p + left - 8, 8);
+        memcpy(out + left - 8, &word, 8);
+
+    } else if (left >= 4) {
+        memcpy(&head, p, 4);
+        memcpy(&tail, p + left - 4, 4);
+        memcpy(out, &head, 4);
+        memcpy(out + left - 4, &tail, 4);
+        word = (uint64_t) head << 32 | tail;
+
+    } else {
+        out[0] = p[0];
+        out[left / 2] = p[left / 2];
+        out[left - 1] = p[left - 1];
+        word = COMMERCE_WRITE_EACH * ' ' << 24 | (uint64_t) (uint8_t) p[0] << 16
+               | (uint64_t) (uint8_t) p[left / 2] << 8 | (uint8_t) p[left - 1];
     }
 
-    if (member) {
-        *w->pos++ = '"';
-        memcpy(w->pos, name, len);
-        w->pos += len;
-        *w->pos++ = '"';
-        *w->pos++ = ':';
-    }
-
-    w->comma = true;
-
-    return true;
+    return commerce_write_plain_word(word) ? out + left : NULL;
 }
 
 
-static void
-commerce_write_word(commerce_write_t *w, const char *name, commerce_str_t word)
+/*
+ * Eight bytes of printable ASCII without quote and backslash?  In what is not, the lowest such byte
+ * has its top bit set in one of the terms: nothing was borrowed or carried below it.
+ */
+
+static bool
+commerce_write_plain_word(uint64_t word)
 {
-    if (commerce_write_lead(w, name) && commerce_write_room(w, word.len)) {
-        memcpy(w->pos, word.data, word.len);
-        w->pos += word.len;
-    }
+    uint64_t  odd;
+
+    odd = word
+          | (word - COMMERCE_WRITE_EACH * ' ')
+          | (word + COMMERCE_WRITE_EACH)
+          | ((word ^ COMMERCE_WRITE_EACH * '"') - COMMERCE_WRITE_EACH)
+          | ((word ^ COMMERCE_WRITE_EACH * '\\') - COMMERCE_WRITE_EACH);
+
+    return (odd & COMMERCE_WRITE_EACH << 7) == 0;
 }
 
 
@@ -403,8 +482,8 @@ commerce_write_escape(commerce_write_t *w, uint8_t c)
 }
 
 
-static char *
-commerce_write_digits(char *end, uint64_t n)
+char *
+commerce_digits(char *end, uint64_t n)
 {
     const char  *pair;
 
@@ -423,4 +502,30 @@ commerce_write_digits(char *end, uint64_t n)
     }
 
     return end;
+}
+
+
+/* names and numbers are short: less than a call of memcpy() for most */
+
+static char *
+commerce_write_copy(char *out, const char *text, size_t len)
+{
+    if (len > 16) {
+        memcpy(out, text, len);
+
+    } else if (len >= 8) {
+        memcpy(out, text, 8);
+        memcpy(out + len - 8, text + len - 8, 8);
+
+    } else if (len >= 4) {
+        memcpy(out, text, 4);
+        memcpy(out + len - 4, text + len - 4, 4);
+
+    } else if (len != 0) {
+        out[0] = text[0];
+        out[len / 2] = text[len / 2];
+        out[len - 1] = text[len - 1];
+    }
+
+    return out + len;
 }

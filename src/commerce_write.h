@@ -24,25 +24,97 @@
 
 typedef struct {
     char      *start, *pos, *end;
+    char      *mark;            /* the user's: a place in the text */
     unsigned   depth;           /* at most 32 */
     uint32_t   arrays;          /* bit n: the bracket opened at depth n is '[' */
+    bool       members;         /* names are due: the innermost bracket is '{' */
     bool       comma;
     bool       failed;
 } commerce_write_t;
 
 void commerce_write_start(commerce_write_t *w, char *buffer, size_t size);
-void commerce_write_open(commerce_write_t *w, const char *name, char bracket);      /* '{' or '[' */
 void commerce_write_close(commerce_write_t *w, char bracket);                       /* '}' or ']' */
-void commerce_write_text(commerce_write_t *w, const char *name, commerce_str_t value);
-void commerce_write_optional(commerce_write_t *w, const char *name, commerce_str_t value);  /* nothing if empty */
-void commerce_write_int(commerce_write_t *w, const char *name, int64_t value);
-void commerce_write_hex(commerce_write_t *w, const char *name, const uint8_t *bytes, size_t len);
-void commerce_write_bool(commerce_write_t *w, const char *name, bool value);
-void commerce_write_null(commerce_write_t *w, const char *name);
-void commerce_write_raw(commerce_write_t *w, const char *name, commerce_str_t json);    /* JSON made by another writer */
 int64_t commerce_write_finish(commerce_write_t *w);
+
+/* the same with a counted name (data NULL for none): what stands behind the calls with a plain one */
+void commerce_write_open_named(commerce_write_t *w, commerce_str_t name, char bracket);
+void commerce_write_text_named(commerce_write_t *w, commerce_str_t name, commerce_str_t value);
+void commerce_write_int_named(commerce_write_t *w, commerce_str_t name, int64_t value);
+void commerce_write_hex_named(commerce_write_t *w, commerce_str_t name, const uint8_t *bytes, size_t len);
+void commerce_write_word_named(commerce_write_t *w, commerce_str_t name, commerce_str_t json);
 
 /* unpadded base64url; out holds (len * 4 + 2) / 3 characters; returns how many */
 size_t commerce_base64url(const uint8_t *in, size_t len, char *out);
+
+/* the number in decimal, ending before end: where it begins, at most 20 bytes before */
+char *commerce_digits(char *end, uint64_t n);
+
+/* two lower case digits for each byte; nothing is terminated */
+void commerce_hex(const uint8_t *in, size_t len, char *out);
+
+
+/* inline, so that the compiler counts the names: nearly all are literals */
+
+static inline void
+commerce_write_open(commerce_write_t *w, const char *name, char bracket)    /* '{' or '[' */
+{
+    commerce_write_open_named(w, commerce_cstr(name), bracket);
+}
+
+
+static inline void
+commerce_write_text(commerce_write_t *w, const char *name, commerce_str_t value)
+{
+    commerce_write_text_named(w, commerce_cstr(name), value);
+}
+
+
+/* nothing if empty */
+
+static inline void
+commerce_write_optional(commerce_write_t *w, const char *name, commerce_str_t value)
+{
+    if (value.len != 0) {
+        commerce_write_text_named(w, commerce_cstr(name), value);
+    }
+}
+
+
+static inline void
+commerce_write_int(commerce_write_t *w, const char *name, int64_t value)
+{
+    commerce_write_int_named(w, commerce_cstr(name), value);
+}
+
+
+static inline void
+commerce_write_hex(commerce_write_t *w, const char *name, const uint8_t *bytes, size_t len)
+{
+    commerce_write_hex_named(w, commerce_cstr(name), bytes, len);
+}
+
+
+static inline void
+commerce_write_bool(commerce_write_t *w, const char *name, bool value)
+{
+    commerce_write_word_named(w, commerce_cstr(name),
+                              value ? commerce_string("true") : commerce_string("false"));
+}
+
+
+static inline void
+commerce_write_null(commerce_write_t *w, const char *name)
+{
+    commerce_write_word_named(w, commerce_cstr(name), commerce_string("null"));
+}
+
+
+/* JSON made by another writer */
+
+static inline void
+commerce_write_raw(commerce_write_t *w, const char *name, commerce_str_t json)
+{
+    commerce_write_word_named(w, commerce_cstr(name), json);
+}
 
 #endif

@@ -276,8 +276,8 @@ told($key, [ 'coupon_reserve', 'order placed', 'coupon_release', 'order cancelle
 my $answer = $t->post('/notify', { order_no => $id });
 is($answer->json->{state}, 'paid', 'id in the body') or diag $answer->body;
 
-for my $case ([ '/confirm', '' ], [ '/confirm?id=', '' ], [ '/confirm?id=' . 'x' x 200, '' ], [ '/confirm-key?user=anna', '' ],
-              [ '/notify', '{}' ], [ '/notify', '{"order_no":{}}' ], [ '/notify', '' ])
+for my $case ([ '/confirm', '' ], [ '/confirm?id=', '' ], [ '/confirm?id=' . 'x' x 200, '' ],
+              [ '/confirm-key?user=anna', '' ], [ '/notify', '{}' ], [ '/notify', '{"order_no":{}}' ], [ '/notify', '' ])
 {
     $answer = $t->post(@$case);
     is($answer->status, 422, "nothing to find an order by: $case->[0] $case->[1]") or diag $answer->body;
@@ -336,7 +336,8 @@ my ($status, $body) = meanwhile($key, $coupon, sub {
 
 is($status, 200, 'confirm before the answer: the client has its answer');
 ($id) = $body =~ /"order_no":"(\w+)"/;
-ok($t->wait_for(sub { ($t->cli('order', 'show', '--id', $id))[0] == 0 }), 'confirm before the answer: its id is taken over');
+ok($t->wait_for(sub { ($t->cli('order', 'show', '--id', $id))[0] == 0 }),
+   'confirm before the answer: its id is taken over');
 is(shown($key)->{payable}, 8900, 'confirm before the answer: and its amount');
 is(shown($key)->{state}, 'paid', 'confirm before the answer: paid it stays');
 
@@ -362,7 +363,8 @@ $coupon = shift @coupons;
 
 is($status, 200, 'cancel before the answer: the client has its answer');
 ($id) = $body =~ /"order_no":"(\w+)"/;
-ok($t->wait_for(sub { ($t->cli('order', 'show', '--id', $id))[0] == 0 }), 'cancel before the answer: its id is taken over');
+ok($t->wait_for(sub { ($t->cli('order', 'show', '--id', $id))[0] == 0 }),
+   'cancel before the answer: its id is taken over');
 is(shown($key)->{state}, 'cancelled', 'cancel before the answer: cancelled it stays');
 is(coupon($coupon, 'state'), 'issued', 'cancel before the answer: coupon is free');
 
@@ -402,7 +404,8 @@ in_doubt(0, 'in doubt: confirmed');
 told($key, [ 'coupon_reserve', 'order unknown COUPON_UNKNOWN_RESULT', 'coupon_redeem', 'paid paid' ], 'in doubt');
 
 ($key, $coupon) = unknown('in doubt, 2');
-notice("/cancel-key?key=$key&user=anna", 200, { order => $key, state => 'cancelled', reason => 'OK' }, 'in doubt: cancel');
+notice("/cancel-key?key=$key&user=anna", 200, { order => $key, state => 'cancelled', reason => 'OK' },
+       'in doubt: cancel');
 is(coupon($coupon, 'state'), 'issued', 'in doubt: cancelled: coupon is free');
 in_doubt(0, 'in doubt: cancelled');
 
@@ -508,7 +511,8 @@ is(scalar($t->log_lines(qr/\[error\].*a paid order's coupon had been released an
 told($lost, [ 'coupon_reserve', 'order placed', 'coupon_release ORDER_DEADLINE', 'order placed ORDER_DEADLINE',
               'paid paid COUPON_RESERVATION_LOST' ], 'paid too late');
 is(shown($lost)->{coupons}[0]{use}, 'lost', 'paid too late: the order tells');
-notice("/confirm?id=$lost_id", 200, { order => $lost, state => 'paid', reason => 'ORDER_REPLAY' }, 'paid too late, again');
+notice("/confirm?id=$lost_id", 200, { order => $lost, state => 'paid', reason => 'ORDER_REPLAY' },
+       'paid too late, again');
 is(scalar($t->log_lines(qr/order key "$lost"/)), 1, 'paid too late, again: no second error');
 
 is(order('last', $once[1], user => 'bert')->status, 200, 'paid over the limit: another order has the last use');

@@ -128,10 +128,10 @@ is(as('mallory', '/')->status, 403, 'and still');
 
 # without the core; built for another interface
 
-(my $coreless = "$globals\nload_module $plugin;\n") =~ s/^load_module .*\/ngx_[^\n]*commerce[^\n]*(?<!hello_module\.so;)\n//mg;
+my $coreless = join "\n", "load_module $plugin;", grep { !/^load_module/ } split /\n/, $globals;
 
-$t->conf_fails("$coreless$events" . 'http { %%TEST_GLOBALS_HTTP%% }',
-    qr/^[^\n]*\[emerg\] [^\n]*module "ngx_http_commerce_hello_module" requires ngx_commerce_module, add [^\n]* in \S+:\d+$/m,
+$t->conf_fails("$coreless\n$events" . 'http { %%TEST_GLOBALS_HTTP%% }',
+    qr/\[emerg\] [^\n]*"ngx_http_commerce_hello_module" requires ngx_commerce_module, add [^\n]* in \S+:\d+$/m,
     'without the core module');
 
 my $header = $t->read_file("$dir/tree/modules/core/ngx_commerce.h");
@@ -143,8 +143,9 @@ ok(make(), 'built for the next interface');
 my (undef, $output) = $t->nginx_test("$globals\nload_module $plugin;\n$events$http");
 
 is(scalar(grep { /emerg/ } split /\n/, $output), 1, 'one line');
-like($output, qr/\[emerg\] [^\n]*module "ngx_http_commerce_hello_module" and the loaded ngx_commerce_module are of different builds, install both from one version in \S+:\d+$/m,
-     'that says what to do');
+like($output, qr/"ngx_http_commerce_hello_module" and the loaded ngx_commerce_module are of different builds/,
+     'that says what is wrong');
+like($output, qr/, install both from one version in \S+:\d+$/m, 'and what to do');
 
 $t->done_testing;
 

@@ -40,15 +40,16 @@ ok(!-e "$t->{dir}/other", 'it makes no store');
 
 $load->start(clients => 8, seconds => 5);
 
+my $master = $t->master or die "nginx does not run\n";
 my ($reloads, $rotations) = (0, 0);
 
 while ($load->running) {
-    kill HUP => $t->master;
+    kill HUP => $master;
     $reloads++;
 
     if ($reloads % 6 == 3) {
         rename "$t->{dir}/events.jsonl", "$t->{dir}/events.jsonl." . ++$rotations or die "rename: $!\n";
-        kill USR1 => $t->master;
+        kill USR1 => $master;
     }
 
     my $next = time + 0.2;
@@ -83,7 +84,7 @@ for (1 .. 50) {
 }
 
 ok($t->wait_for(sub { (grep { $_->{path} eq '/slow' } $t->received) == 50 }), 'slow requests are on their way');
-kill HUP => $t->master;
+kill HUP => $master;
 ok($t->wait_for(sub { !grep { my $pid = $_; grep { $_ == $pid } $t->workers } @workers }), 'reload');
 my @left = grep { kill 0, $_ } @workers;
 cmp_ok(scalar @left, '>', 0, 'an old worker is still there');

@@ -32,6 +32,17 @@ ngx_commerce_note(ngx_conf_t *cf)
 }
 
 
+void
+ngx_commerce_place(ngx_conf_t *cf, ngx_commerce_place_t *place)
+{
+    if (place->file == NULL) {
+        place->file = cf->conf_file->file.name.data;
+        place->line = cf->conf_file->line;
+        place->directive = ((ngx_str_t *) cf->args->elts)[0];
+    }
+}
+
+
 void *
 ngx_commerce_create_main_conf(ngx_conf_t *cf)
 {
@@ -98,7 +109,7 @@ ngx_commerce_init_shops(ngx_conf_t *cf, ngx_commerce_main_conf_t *mcf)
     if (missing) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"commerce_shop\" requires a store, keys and an event log: add \"%s;\" to http in %s:%ui",
-                      missing, mcf->first_file, mcf->first_line);
+                      missing, mcf->shop_place.file, mcf->shop_place.line);
         return NGX_CONF_ERROR;
     }
 
@@ -106,8 +117,8 @@ ngx_commerce_init_shops(ngx_conf_t *cf, ngx_commerce_main_conf_t *mcf)
 
     if (mcf->ring == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"commerce_keys\" %s; \"commerce --keys %V keys init\" makes a new file",
-                      error, &mcf->keys);
+                      "\"commerce_keys\" %s; \"commerce --keys %V keys init\" makes a new file in %s:%ui",
+                      error, &mcf->keys, mcf->keys_place.file, mcf->keys_place.line);
         return NGX_CONF_ERROR;
     }
 
@@ -194,10 +205,10 @@ ngx_commerce_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (scf->shop.len == 0) {
 
-        if (conf->order || conf->action || conf->guard == 1) {
+        if (conf->needs_shop.file) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "location \"%V\" has commerce directives, but its server has no \"commerce_shop\"",
-                          &clcf->name);
+                          "\"%V\" requires a shop, but its server has no \"commerce_shop\" in %s:%ui",
+                          &conf->needs_shop.directive, conf->needs_shop.file, conf->needs_shop.line);
             return NGX_CONF_ERROR;
         }
 
@@ -215,10 +226,10 @@ ngx_commerce_merge_order(ngx_conf_t *cf, ngx_commerce_loc_conf_t *prev, ngx_comm
 
     oc = conf->order;
 
-    if (conf->needs_order && (oc == NULL || !oc->order_set)) {
+    if (conf->needs_order.file && (oc == NULL || !oc->order_set)) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"%V\" requires \"commerce_order\" in the same location in %s:%ui",
-                      &conf->needs_order_directive, conf->needs_order_file, conf->needs_order_line);
+                      &conf->needs_order.directive, conf->needs_order.file, conf->needs_order.line);
         return NGX_CONF_ERROR;
     }
 
@@ -233,7 +244,7 @@ ngx_commerce_merge_order(ngx_conf_t *cf, ngx_commerce_loc_conf_t *prev, ngx_comm
                         "in the same location in %s:%ui"
                       : "\"commerce_order\" with lines= requires \"commerce_order_line id=/pointer ...\" "
                         "in the same location in %s:%ui",
-                      conf->order_file, conf->order_line);
+                      conf->order_place.file, conf->order_place.line);
         return NGX_CONF_ERROR;
     }
 
@@ -364,6 +375,8 @@ ngx_commerce_keys_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (mcf->keys.len) {
         return "is duplicate";
     }
+
+    ngx_commerce_place(cf, &mcf->keys_place);
 
     value = cf->args->elts;
     mcf->keys = value[1];
@@ -525,10 +538,7 @@ ngx_commerce_shop_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     scf->shop = value[1];
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_commerce_module);
 
-    if (mcf->first_file == NULL) {
-        mcf->first_file = cf->conf_file->file.name.data;
-        mcf->first_line = cf->conf_file->line;
-    }
+    ngx_commerce_place(cf, &mcf->shop_place);
 
     shop = mcf->shops.elts;
 
@@ -594,6 +604,7 @@ ngx_commerce_guard_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_strcmp(value[1].data, "on") == 0) {
         lcf->guard = 1;
+        ngx_commerce_place(cf, &lcf->needs_shop);
 
     } else if (ngx_strcmp(value[1].data, "off") == 0) {
         lcf->guard = 0;
@@ -622,6 +633,8 @@ ngx_commerce_action(ngx_conf_t *cf, ngx_uint_t methods, ngx_commerce_action_pt h
                            &((ngx_str_t *) cf->args->elts)[0]);
         return NGX_ERROR;
     }
+
+    ngx_commerce_place(cf, &lcf->needs_shop);
 
     lcf->action = handler;
     lcf->action_conf = conf;

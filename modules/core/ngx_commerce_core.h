@@ -36,6 +36,12 @@
 
 typedef struct ngx_commerce_job_s  ngx_commerce_job_t;
 
+typedef struct {                            /* where a directive stands, for errors that are found later */
+    u_char                   *file;         /* NULL: nowhere */
+    ngx_uint_t                line;
+    ngx_str_t                 directive;
+} ngx_commerce_place_t;
+
 typedef struct {
     ngx_array_t              *stages[NGX_COMMERCE_STAGES];  /* of ngx_commerce_stage_pt */
     ngx_array_t               shops;        /* of ngx_str_t */
@@ -55,8 +61,8 @@ typedef struct {
     uint64_t                  config;       /* hash of the commerce directives */
     u_char                    config_text[16];
     ngx_shm_zone_t           *zone;
-    u_char                   *first_file;   /* where the first commerce_shop stands, for errors found later */
-    ngx_uint_t                first_line;
+    ngx_commerce_place_t      shop_place;   /* of the first commerce_shop */
+    ngx_commerce_place_t      keys_place;
     ngx_uint_t                next_upstream_warned;
 } ngx_commerce_main_conf_t;
 
@@ -93,12 +99,9 @@ typedef struct {
     ngx_uint_t                action_methods;   /* NGX_HTTP_POST, ...; others get a 405 */
     unsigned                  action_body:1;    /* the action reads the body */
     unsigned                  uses_body:1;  /* some source of this location reads the body */
-    unsigned                  needs_order:1;
-    u_char                   *order_file;
-    ngx_uint_t                order_line;
-    u_char                   *needs_order_file;
-    ngx_uint_t                needs_order_line;
-    ngx_str_t                 needs_order_directive;
+    ngx_commerce_place_t      order_place;  /* of the location's first order directive */
+    ngx_commerce_place_t      needs_order;  /* who has asked for commerce_order */
+    ngx_commerce_place_t      needs_shop;   /* ... and for a shop */
 } ngx_commerce_loc_conf_t;
 
 typedef enum {
@@ -220,6 +223,7 @@ int64_t ngx_commerce_now_us(void);
 void ngx_commerce_complain(const char *what);       /* crit about the store, once a minute with a count */
 
 void ngx_commerce_note(ngx_conf_t *cf);
+void ngx_commerce_place(ngx_conf_t *cf, ngx_commerce_place_t *place);     /* keeps the first */
 ngx_int_t ngx_commerce_action(ngx_conf_t *cf, ngx_uint_t methods, ngx_commerce_action_pt handler, void *conf);
 
 /* ngx_commerce_pipeline.c, ngx_commerce_case.c, ngx_commerce_guard.c */

@@ -456,10 +456,7 @@ ngx_commerce_api_needs_order(ngx_conf_t *cf)
 
     lcf = ngx_http_conf_get_module_loc_conf(cf, ngx_commerce_module);
 
-    lcf->needs_order = 1;
-    lcf->needs_order_file = cf->conf_file->file.name.data;
-    lcf->needs_order_line = cf->conf_file->line;
-    lcf->needs_order_directive = ((ngx_str_t *) cf->args->elts)[0];
+    ngx_commerce_place(cf, &lcf->needs_order);
 
     return NGX_CONF_OK;
 }

@@ -409,7 +409,10 @@ ngx_commerce_order_new(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
     order->in_doubt = c->in_doubt;
     order->deadline = c->ncoupons && c->deadline ? c->now + c->deadline : COMMERCE_FOREVER;
     order->credit_count = c->ncredits;
-    ngx_memcpy(order->credits, c->credits, c->ncredits * sizeof(commerce_credit_t));
+
+    if (c->ncredits) {
+        ngx_memcpy(order->credits, c->credits, c->ncredits * sizeof(commerce_credit_t));
+    }
 
     uses = commerce_alloc(&c->arena, COMMERCE_COUPONS_MAX * sizeof(commerce_use_request_t));
     if (uses == NULL) {

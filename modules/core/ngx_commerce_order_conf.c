@@ -23,8 +23,8 @@ ngx_commerce_order_conf(ngx_conf_t *cf, ngx_commerce_loc_conf_t *lcf)
             return NULL;
         }
 
-        lcf->order_file = cf->conf_file->file.name.data;
-        lcf->order_line = cf->conf_file->line;
+        ngx_commerce_place(cf, &lcf->order_place);
+        ngx_commerce_place(cf, &lcf->needs_shop);
 
         lcf->order->unit = COMMERCE_UNIT_FEN;
         lcf->order->in_flight = 75;

@@ -422,6 +422,10 @@ ngx_http_commerce_coupon_redeem(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
+    if (ngx_http_commerce_core->needs_order(cf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     ccf->redeem_set = 1;
     value = cf->args->elts;
     on = 0;

@@ -155,6 +155,12 @@ ngx_http_commerce_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_http_commerce_core->note(cf);
 
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler == ngx_http_commerce_status_handler) {
+        return "is duplicate";
+    }
+
     value = cf->args->elts;
 
     if (cf->args->nelts == 2) {
@@ -168,7 +174,6 @@ ngx_http_commerce_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         scf->public = 1;
     }
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_commerce_status_handler;
 
     return NGX_CONF_OK;

@@ -262,13 +262,7 @@ commerce_log_write_line(const commerce_log_t *log, char *p, commerce_str_t body,
     memcpy(p, log->before, log->before_len);
     p += log->before_len;
 
-    digit = digits + sizeof(digits);
-
-    do {
-        *--digit = (char) ('0' + seq % 10);
-        seq /= 10;
-    } while (seq != 0);
-
+    digit = commerce_digits(digits + sizeof(digits), seq);
     memcpy(p, digit, (size_t) (digits + sizeof(digits) - digit));
     p += digits + sizeof(digits) - digit;
 
@@ -515,10 +509,8 @@ commerce_log_format(commerce_log_t *log, commerce_log_batch_t *batch)
 static int
 commerce_log_chain(commerce_log_t *log, char chain[COMMERCE_LOG_CHAIN], commerce_str_t body)
 {
-    unsigned  i, size;
+    unsigned  size;
     uint8_t   hash[EVP_MAX_MD_SIZE];
-
-    static const char  hex[] = "0123456789abcdef";
 
     if (EVP_DigestInit_ex2(log->digest, log->sha256, NULL) != 1
         || EVP_DigestUpdate(log->digest, chain, COMMERCE_LOG_CHAIN) != 1
@@ -528,10 +520,7 @@ commerce_log_chain(commerce_log_t *log, char chain[COMMERCE_LOG_CHAIN], commerce
         return COMMERCE_ERROR;
     }
 
-    for (i = 0; i < COMMERCE_LOG_CHAIN / 2; i++) {
-        chain[2 * i] = hex[hash[i] >> 4];
-        chain[2 * i + 1] = hex[hash[i] & 15];
-    }
+    commerce_hex(hash, COMMERCE_LOG_CHAIN / 2, chain);
 
     return COMMERCE_OK;
 }

@@ -23,6 +23,7 @@
 
 #include "commerce_store_files.h"
 
+#include <endian.h>
 #include <lmdb.h>
 #include <stdatomic.h>
 
@@ -85,53 +86,40 @@ void commerce_view_destroy(commerce_view_t *view);
 static inline uint64_t
 commerce_store_load(const void *from)
 {
-    unsigned        i;
-    uint64_t        value;
-    const uint8_t  *p = from;
+    uint64_t  value;
 
-    for (value = 0, i = 0; i < 8; i++) {
-        value |= (uint64_t) p[i] << 8 * i;
-    }
+    memcpy(&value, from, sizeof(value));
 
-    return value;
+    return le64toh(value);
 }
 
 static inline void
 commerce_store_save(void *to, uint64_t value)
 {
-    unsigned  i;
-    uint8_t  *p = to;
-
-    for (i = 0; i < 8; i++) {
-        p[i] = (uint8_t) (value >> 8 * i);
-    }
+    value = htole64(value);
+    memcpy(to, &value, sizeof(value));
 }
 
 static inline void
 commerce_outbox_key(uint8_t key[COMMERCE_OUTBOX_KEY], uint64_t sequence)
 {
-    unsigned  i;
-
     key[0] = COMMERCE_OUTBOX_MARK;
 
-    for (i = 0; i < 8; i++) {
-        key[1 + i] = (uint8_t) (sequence >> (56 - 8 * i));
-    }
+    sequence = htobe64(sequence);
+    memcpy(key + 1, &sequence, sizeof(sequence));
 }
 
 static inline bool
 commerce_outbox_sequence(const MDB_val *key, uint64_t *sequence)
 {
-    unsigned        i;
     const uint8_t  *p = key->mv_data;
 
     if (key->mv_size != COMMERCE_OUTBOX_KEY || p[0] != COMMERCE_OUTBOX_MARK) {
         return false;
     }
 
-    for (*sequence = 0, i = 1; i < COMMERCE_OUTBOX_KEY; i++) {
-        *sequence = *sequence << 8 | p[i];
-    }
+    memcpy(sequence, p + 1, sizeof(*sequence));
+    *sequence = be64toh(*sequence);
 
     return true;
 }

@@ -3,10 +3,10 @@
  *
  * The least feature module, to start one's own from: a stage that refuses listed users.
  *
- *     commerce_hello_refuse  user ...;    http, server, location; a location's list replaces its server's
+ *     commerce_hello_refuse  user ...;    http, server, location; an inner list replaces the outer
  *
- * It needs ngx_commerce.h (the interface, with its comments) and the headers in src/ that this includes.
- * Nothing of ngx_commerce is linked: what is called goes through the core module's table.
+ * It needs ngx_commerce.h (the interface, with its comments) and the headers in src/ that this one
+ * includes.  Nothing of ngx_commerce is linked: all calls go through the core module's table.
  */
 
 #include <ngx_commerce.h>
@@ -72,8 +72,8 @@ ngx_module_t  ngx_http_commerce_hello_module = {
 
 
 /*
- * The judgement.  The case tells who it is; OK lets the request go on to the next stage, a reason of class
- * deny refuses it in enforce mode and is logged as would_deny in observe mode.
+ * The judgement.  The case tells who it is; OK lets the request go on to the next stage, a reason of
+ * class deny refuses it in enforce mode and is logged as would_deny in observe mode.
  */
 
 static commerce_reason_t
@@ -114,7 +114,8 @@ ngx_http_commerce_hello_preconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    return ngx_http_commerce_core->stage(cf, NGX_COMMERCE_STAGE_CLIENT, ngx_http_commerce_hello_stage);
+    return ngx_http_commerce_core->stage(cf, NGX_COMMERCE_STAGE_CLIENT,
+                                         ngx_http_commerce_hello_stage);
 }
 
 
