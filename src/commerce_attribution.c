@@ -11,6 +11,7 @@ typedef struct {
     const commerce_candidate_t  *candidates;
     unsigned                     count;
     unsigned                     next;
+    unsigned                     left;      /* candidates whose class was not reached yet */
     unsigned                     line;
 } commerce_search_t;
 
@@ -220,6 +221,7 @@ commerce_attribution_winner(commerce_priority_t priority, commerce_self_purchase
     search.candidates = candidates;
     search.count = count;
     search.next = 0;
+    search.left = count;
     search.line = line;
 
     i = commerce_attribution_next(&search);
@@ -312,6 +314,10 @@ commerce_attribution_next(commerce_search_t *search)
 
     for ( /* void */ ; *search->source != COMMERCE_SOURCE_NONE; search->source++) {
 
+        if (search->left == 0) {
+            break;
+        }
+
         while (search->next < search->count) {
             i = search->next++;
             candidate = &search->candidates[i];
@@ -319,6 +325,8 @@ commerce_attribution_next(commerce_search_t *search)
             if (candidate->source != *search->source) {
                 continue;
             }
+
+            search->left--;
 
             if (candidate->source == COMMERCE_SOURCE_PROMOTER && candidate->lines != NULL
                 && candidate->lines[search->line] == 0)

@@ -13,7 +13,8 @@ static char *commerce_write_lead(commerce_write_t *w, commerce_str_t name, size_
 static bool commerce_write_room(commerce_write_t *w, size_t size);
 static char *commerce_write_plain_text(char *out, commerce_str_t text);
 static bool commerce_write_plain_word(uint64_t word);
-static void commerce_write_string(commerce_write_t *w, const uint8_t *p, const uint8_t *end);
+static void commerce_write_string(commerce_write_t *w, const uint8_t *p, const uint8_t *end)
+    __attribute__((noinline));      /* seldom needed: not in the way of plain texts */
 static const uint8_t *commerce_write_run(const uint8_t *p, const uint8_t *end);
 static void commerce_write_escape(commerce_write_t *w, uint8_t c);
 static char *commerce_write_copy(char *out, const char *text, size_t len);

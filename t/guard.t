@@ -167,12 +167,11 @@ my @paths = (
 
 for my $port (8080, 8082) {
     for my $path (@paths) {
-        my $before = () = $t->received;
+        truncate $t->dir . '/storefront.jsonl', 0;      # the storefront appends
+
         my $answer = request(method => 'POST', uri => $path, body => order(), port => $port,
                              headers => [ 'X-User' => 'b' ]);
         my @got = $t->received;
-
-        splice @got, 0, $before;
 
         ok($answer->status =~ /^(?:200|400|403|404)$/, "$path: a clear answer") or diag $answer->{raw};
         is(scalar(grep { !$_->{headers}{'x-commerce-verdict'} } @got), 0, "$path: no write without a verdict")
@@ -198,7 +197,6 @@ is($spent->code, 'COUPON_NOT_USABLE', 'is spent for every other') or diag $spent
 # observed: everything passes, and is told
 
 {
-    my $before = () = $t->events('deny');
     my $answer = $t->post('/x?observed', order(), port => 8083);
 
     is($answer->status, 200, 'observe: it passes');

@@ -30,6 +30,7 @@
 #include "../../src/store/commerce_log.h"
 
 #define NGX_COMMERCE_ATTEMPTS  4            /* evaluations of one request before a conflict is a 503 */
+#define NGX_COMMERCE_ACTION_ATTEMPTS  32    /* of an action: people who join share one counter */
 #define NGX_COMMERCE_PEOPLE    8            /* persons kept during one evaluation */
 #define NGX_COMMERCE_ANSWER_MAX  65536      /* bytes of an upstream's JSON that are read */
 #define NGX_COMMERCE_EVENT_SIZE  4096       /* an event's body, but those of orders */

@@ -529,7 +529,7 @@ ngx_commerce_result(ngx_commerce_ctx_t *ctx, commerce_txn_result_t result, comme
 
     case COMMERCE_TXN_CONFLICT:
 
-        if (++ctx->attempts < NGX_COMMERCE_ATTEMPTS) {
+        if (++ctx->attempts < (ctx->conf->action ? NGX_COMMERCE_ACTION_ATTEMPTS : NGX_COMMERCE_ATTEMPTS)) {
             return ngx_commerce_evaluate(ctx);
         }
 

@@ -102,7 +102,7 @@ sub server
         }
 
         location = /confirm { commerce_order_confirm id=\$arg_id; }
-        location = /status  { commerce_status; }
+        location = /status  { commerce off; commerce_status; }
     }
 EOC
 }
