@@ -2,6 +2,8 @@
  * Copyright (C) ngx_commerce authors
  */
 
+#include <endian.h>
+
 #include "commerce_codec.h"
 
 
@@ -36,36 +38,37 @@ commerce_encode_u8(commerce_encoder_t *e, unsigned value)
 void
 commerce_encode_u32(commerce_encoder_t *e, uint32_t value)
 {
-    uint8_t  *p;
-
-    p = commerce_encode_take(e, 4);
-
-    if (p != NULL) {
-        p[0] = (uint8_t) value;
-        p[1] = (uint8_t) (value >> 8);
-        p[2] = (uint8_t) (value >> 16);
-        p[3] = (uint8_t) (value >> 24);
-    }
+    value = htole32(value);
+    commerce_encode_bytes(e, (const uint8_t *) &value, sizeof(value));
 }
 
 
 void
 commerce_encode_u64(commerce_encoder_t *e, uint64_t value)
 {
-    commerce_encode_u32(e, (uint32_t) value);
-    commerce_encode_u32(e, (uint32_t) (value >> 32));
+    value = htole64(value);
+    commerce_encode_bytes(e, (const uint8_t *) &value, sizeof(value));
 }
 
 
 void
 commerce_encode_varint(commerce_encoder_t *e, uint64_t value)
 {
-    while (value >= 0x80) {
-        commerce_encode_u8(e, (unsigned) (value & 0x7f) | 0x80);
-        value >>= 7;
+    uint8_t  *p, *last;
+
+    /* as many bytes as seven bits each take: at most ten, and one for zero */
+
+    for (p = e->pos, last = e->end; p < last && value >= 0x80; value >>= 7) {
+        *p++ = (uint8_t) (value | 0x80);
     }
 
-    commerce_encode_u8(e, (unsigned) value);
+    if (e->failed || p == last) {
+        e->failed = true;
+        return;
+    }
+
+    *p++ = (uint8_t) value;
+    e->pos = p;
 }
 
 

@@ -15,6 +15,7 @@
 #define JSON_NUMBER_EXTRA   4       /* two quotes and the escaped mark */
 #define JSON_NUMBER_MAX     64
 #define JSON_INDEX_DIGITS   9
+#define JSON_SLAB           1024    /* least bytes taken from the arena at once */
 
 /* what a byte means outside strings; 0 is refused */
 enum {
@@ -67,9 +68,16 @@ static const bool  json_plain[256] = {
     [0x20 ... 0x21] = true, [0x23 ... 0x5b] = true, [0x5d ... 0x7f] = true
 };
 
-/* cJSON's hooks carry no context: set during commerce_json_parse() only */
-static commerce_arena_t  *json_arena;
-static bool               json_exhausted;
+/*
+ * cJSON's hooks carry no context: set during commerce_json_parse() only.  It asks for two blocks or
+ * three per member: they are cut from slabs.
+ */
+static struct {
+    commerce_arena_t  *arena;
+    char              *pos, *end;
+    size_t             slab;
+    bool               exhausted;
+} json_memory;
 
 
 commerce_reason_t
@@ -365,16 +373,16 @@ json_parse_text(commerce_arena_t *arena, const char *text, size_t size, commerce
     hooks.malloc_fn = json_alloc;
     hooks.free_fn = json_free;
 
-    json_arena = arena;
-    json_exhausted = false;
+    memset(&json_memory, 0, sizeof(json_memory));
+    json_memory.arena = arena;
+    json_memory.slab = size * 2 > JSON_SLAB ? size * 2 : JSON_SLAB;
 
     cJSON_InitHooks(&hooks);
     *root = cJSON_ParseWithLengthOpts(text, size, NULL, 1);
     cJSON_InitHooks(NULL);
 
-    exhausted = json_exhausted;
-    json_arena = NULL;
-    json_exhausted = false;
+    exhausted = json_memory.exhausted;
+    memset(&json_memory, 0, sizeof(json_memory));
 
     if (*root != NULL) {
         return COMMERCE_R(OK);
@@ -387,12 +395,26 @@ json_parse_text(commerce_arena_t *arena, const char *text, size_t size, commerce
 static void *
 json_alloc(size_t size)
 {
-    void  *p;
+    char    *p;
+    size_t   slab;
 
-    p = json_arena->alloc(json_arena->owner, size);
-    if (p == NULL) {
-        json_exhausted = true;
+    size = (size + 15) & ~(size_t) 15;
+
+    if ((size_t) (json_memory.end - json_memory.pos) < size) {
+        slab = size > json_memory.slab ? size : json_memory.slab;
+        p = json_memory.arena->alloc(json_memory.arena->owner, slab);
+
+        if (p == NULL) {
+            json_memory.exhausted = true;
+            return NULL;
+        }
+
+        json_memory.pos = p;
+        json_memory.end = p + slab;
     }
+
+    p = json_memory.pos;
+    json_memory.pos += size;
 
     return p;
 }
@@ -448,7 +470,7 @@ commerce_json_find(commerce_json_t *node, commerce_str_t pointer, commerce_json_
 
     *found = NULL;
 
-    if (!commerce_json_pointer_valid(pointer)) {
+    if (pointer.len != 0 && pointer.data[0] != '/') {
         return COMMERCE_R(INTERNAL);
     }
 
@@ -571,7 +593,7 @@ json_element(commerce_json_t **node, commerce_str_t token)
 }
 
 
-/* token is a part of a valid pointer, without NUL and with complete escapes */
+/* an escape that is none, or a NUL, matches no name */
 static json_match_t
 json_match(const char *name, commerce_str_t token)
 {
@@ -585,7 +607,15 @@ json_match(const char *name, commerce_str_t token)
         c = token.data[i];
 
         if (c == '~') {
-            c = token.data[++i] == '0' ? '~' : '/';
+            if (++i == token.len || (token.data[i] != '0' && token.data[i] != '1')) {
+                return JSON_DIFFERENT;
+            }
+
+            c = token.data[i] == '0' ? '~' : '/';
+        }
+
+        if (*name == '\0') {
+            return JSON_DIFFERENT;
         }
 
         if (*name == c) {

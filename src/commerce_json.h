@@ -29,8 +29,8 @@ commerce_reason_t commerce_json_parse(commerce_arena_t *arena, commerce_str_t te
 /*
  * RFC 6901 pointer ("" is the node itself; /a/0/b; ~0 ~1).  OK with *found = NULL when something on
  * the way is absent or null; BODY_DUPLICATE_MEMBER; BODY_MALFORMED when the way leads through a scalar
- * or takes what is no index into an array ("-" is absent, "01" is no index); INTERNAL for a pointer
- * that is not valid.
+ * or takes what is no index into an array ("-" is absent, "01" is no index).  The pointer was found valid
+ * at configuration: one that is not finds nothing (INTERNAL if it does not begin with a slash).
  */
 commerce_reason_t commerce_json_find(commerce_json_t *node, commerce_str_t pointer, commerce_json_t **found);
 

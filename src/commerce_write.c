@@ -2,6 +2,8 @@
  * Copyright (C) ngx_commerce authors
  */
 
+#include <endian.h>
+
 #include "commerce_write.h"
 
 
@@ -225,8 +227,25 @@ commerce_base64url(const uint8_t *in, size_t len, char *out)
 {
     char      *p;
     uint32_t   n;
+    uint64_t   word;
 
     p = out;
+
+    /* six bytes at a time, of the eight that are read */
+
+    for ( /* void */ ; len >= 8; in += 6, len -= 6, p += 8) {
+        memcpy(&word, in, 8);
+        word = be64toh(word);
+
+        p[0] = commerce_write_base64[word >> 58];
+        p[1] = commerce_write_base64[word >> 52 & 63];
+        p[2] = commerce_write_base64[word >> 46 & 63];
+        p[3] = commerce_write_base64[word >> 40 & 63];
+        p[4] = commerce_write_base64[word >> 34 & 63];
+        p[5] = commerce_write_base64[word >> 28 & 63];
+        p[6] = commerce_write_base64[word >> 22 & 63];
+        p[7] = commerce_write_base64[word >> 16 & 63];
+    }
 
     for ( /* void */ ; len >= 3; in += 3, len -= 3, p += 4) {
         n = (uint32_t) in[0] << 16 | (uint32_t) in[1] << 8 | in[2];

@@ -289,7 +289,8 @@ ngx_commerce_headers_push(ngx_commerce_ctx_t *ctx)
 
     /* an order that goes on without the store has a verdict too: it honours no coupon */
 
-    return c->order || (c->degraded && ctx->conf->order && ctx->order_key.len && ngx_commerce_counts(r))
+    return c->order
+           || (c->degraded && ctx->conf->order && ctx->order_key.len && ngx_commerce_counts(r))
            ? ngx_commerce_headers_order(ctx) : NGX_OK;
 }
 

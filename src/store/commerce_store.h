@@ -46,6 +46,7 @@ typedef struct {
     uint64_t            version;
     int64_t             n, cap;
     int                 tag;        /* the caller's: which operation failed (a commerce_reason_t for ADD) */
+    int64_t             found;      /* apply's own: the counter as ADD's check found it */
 } commerce_op_t;
 
 typedef enum {

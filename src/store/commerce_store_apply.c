@@ -30,7 +30,7 @@ static void commerce_batch_failed(commerce_store_t *store, int rc);
 static int commerce_batch_run(commerce_batch_t *batch, commerce_txn_t *txn);
 static int commerce_batch_check(commerce_batch_t *batch, commerce_txn_t *txn);
 static int commerce_batch_check_add(commerce_batch_t *batch, commerce_txn_t *txn,
-    const commerce_op_t *op, const MDB_val *data);
+    commerce_op_t *op, const MDB_val *data);
 static bool commerce_batch_op_valid(const commerce_op_t *op);
 static int commerce_batch_write(commerce_batch_t *batch, const commerce_op_t *op);
 static int commerce_batch_put(commerce_batch_t *batch, MDB_val key, commerce_str_t value,
@@ -289,7 +289,7 @@ commerce_batch_check(commerce_batch_t *batch, commerce_txn_t *txn)
 
 
 static int
-commerce_batch_check_add(commerce_batch_t *batch, commerce_txn_t *txn, const commerce_op_t *op,
+commerce_batch_check_add(commerce_batch_t *batch, commerce_txn_t *txn, commerce_op_t *op,
     const MDB_val *data)
 {
     int64_t  value;
@@ -303,6 +303,8 @@ commerce_batch_check_add(commerce_batch_t *batch, commerce_txn_t *txn, const com
 
         value = (int64_t) commerce_store_load((uint8_t *) data->mv_data + COMMERCE_VERSION_SIZE);
     }
+
+    op->found = value;
 
     if (op->n > 0 && txn->result == COMMERCE_TXN_APPLIED
         && (__builtin_add_overflow(value, op->n, &value) || value > op->cap))
@@ -404,31 +406,16 @@ commerce_batch_delete(commerce_batch_t *batch, const commerce_op_t *op)
 }
 
 
+/* nothing in the transaction has written this counter since the check: commerce_txn_add() sees to that */
+
 static int
 commerce_batch_add(commerce_batch_t *batch, const commerce_op_t *op)
 {
-    int       rc;
     char      payload[8];
-    MDB_val   key, data;
-    int64_t   value, sum;
+    MDB_val   key;
+    int64_t   sum;
 
-    value = 0;
-    key = (MDB_val) { op->key.len, (void *) op->key.data };
-
-    rc = mdb_get(batch->txn, batch->store->dbi, &key, &data);
-
-    if (rc == 0) {
-        if (data.mv_size != COMMERCE_VERSION_SIZE + 8) {
-            return MDB_CORRUPTED;
-        }
-
-        value = (int64_t) commerce_store_load((uint8_t *) data.mv_data + COMMERCE_VERSION_SIZE);
-
-    } else if (rc != MDB_NOTFOUND) {
-        return rc;
-    }
-
-    if (__builtin_add_overflow(value, op->n, &sum)) {
+    if (__builtin_add_overflow(op->found, op->n, &sum)) {
         sum = op->n > 0 ? INT64_MAX : 0;
     }
 
@@ -436,11 +423,12 @@ commerce_batch_add(commerce_batch_t *batch, const commerce_op_t *op)
         sum = 0;
     }
 
-    if (sum == value) {
+    if (sum == op->found) {
         return 0;
     }
 
     commerce_store_save(payload, (uint64_t) sum);
+    key = (MDB_val) { op->key.len, (void *) op->key.data };
 
     return commerce_batch_put(batch, key, (commerce_str_t) { payload, sizeof(payload) }, 0);
 }

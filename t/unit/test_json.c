@@ -256,7 +256,8 @@ static const find_case_t  find_cases[] = {
     { "7", "/a", MALFORMED, NULL },
     { "true", "/a", MALFORMED, NULL },
     { "{}", "a", COMMERCE_R(INTERNAL), NULL },
-    { "{}", "/~2", COMMERCE_R(INTERNAL), NULL },
+    { "{\"~2\":1,\"2\":2}", "/~2", OK_, NULL },
+    { "{\"~\":1,\"\":2}", "/~", OK_, NULL },
 };
 
 
@@ -612,6 +613,7 @@ static void
 test_exhausted(void)
 {
     bool               internal;
+    char               text[2001];
     unsigned           n;
     starved_t          starved;
     commerce_heap_t   *heap;
@@ -625,10 +627,17 @@ test_exhausted(void)
     arena.owner = &starved;
     internal = true;
 
+    text[0] = '[';
+
+    for (n = 0; n < 400; n++) {
+        memcpy(text + 1 + n * 5, "null,", 5);
+    }
+
+    text[2000] = ']';
+
     for (n = 0; n < 100; n++) {
         starved.left = n;
-        reason = commerce_json_parse(&arena, commerce_string("{\"a\":[1,\"b\",{\"c\":null}]}"),
-                                     &root);
+        reason = commerce_json_parse(&arena, (commerce_str_t) { text, 2001 }, &root);
         if (reason == OK_) {
             break;
         }
