@@ -7,9 +7,6 @@
 #include "commerce.h"
 
 
-#define COMMERCE_BYTES  0x0101010101010101ULL       /* times a byte: that byte eight times */
-
-
 typedef struct commerce_heap_block_s  commerce_heap_block_t;
 
 /* data is a block of its own, so that a sanitizer sees an overrun on either side */
@@ -25,7 +22,6 @@ struct commerce_heap_s {
 
 
 static void *commerce_heap_alloc(void *owner, size_t size);
-static bool commerce_ascii_word(uint64_t word);
 static bool commerce_utf8_tail(const uint8_t *p, size_t len);
 
 
@@ -147,7 +143,7 @@ commerce_id_valid(commerce_str_t id)
         if (end - p >= 8) {
             memcpy(&word, p, 8);
 
-            if (commerce_ascii_word(word)) {
+            if (commerce_word_ascii(word)) {
                 p += 8;
                 continue;
             }
@@ -172,22 +168,6 @@ commerce_id_valid(commerce_str_t id)
     }
 
     return true;
-}
-
-
-/*
- * Eight printable bytes of ASCII?  In what is not, the lowest such byte has its top bit set in one of
- * the terms: nothing was borrowed or carried below it.
- */
-
-static bool
-commerce_ascii_word(uint64_t word)
-{
-    uint64_t  odd;
-
-    odd = word | (word - COMMERCE_BYTES * ' ') | (word + COMMERCE_BYTES);
-
-    return (odd & COMMERCE_BYTES << 7) == 0;
 }
 
 

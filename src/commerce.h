@@ -79,7 +79,37 @@ bool commerce_shop_valid(commerce_str_t shop);
 /* length of the valid UTF-8 sequence at p (1..4; p < end), 0 if there is none */
 size_t commerce_utf8_length(const uint8_t *p, const uint8_t *end);
 
-/* FNV-1a, 64 bits: event fingerprints and table slots; not a defence against anyone */
+/*
+ * Eight bytes at once.  ascii: all are printable ASCII; plain: and neither quotes nor backslashes, so that a
+ * JSON string may hold them as they are.  In what is not, the lowest such byte has its top bit set in one of
+ * the terms: nothing was borrowed or carried below it.
+ */
+#define COMMERCE_EACH  0x0101010101010101ULL    /* times a byte: that byte eight times */
+
+static inline uint64_t
+commerce_word_odd(uint64_t word)
+{
+    return word | (word - COMMERCE_EACH * ' ') | (word + COMMERCE_EACH);
+}
+
+static inline bool
+commerce_word_ascii(uint64_t word)
+{
+    return (commerce_word_odd(word) & COMMERCE_EACH << 7) == 0;
+}
+
+static inline bool
+commerce_word_plain(uint64_t word)
+{
+    uint64_t  quote, backslash;
+
+    quote = (word ^ COMMERCE_EACH * '"') - COMMERCE_EACH;
+    backslash = (word ^ COMMERCE_EACH * '\\') - COMMERCE_EACH;
+
+    return ((commerce_word_odd(word) | quote | backslash) & COMMERCE_EACH << 7) == 0;
+}
+
+/* FNV-1a, 64 bits: table slots and other small matters; not a defence against anyone */
 #define COMMERCE_HASH_START  0xcbf29ce484222325ULL
 uint64_t commerce_hash(uint64_t hash, const void *data, size_t len);
 

@@ -34,6 +34,7 @@ static size_t commerce_event_texts(size_t a, size_t b, size_t c, size_t d);
 int
 commerce_event_id(commerce_event_source_t *source, int64_t now_us, char out[COMMERCE_EVENT_ID])
 {
+    char      hex[32];
     uint8_t   id[16];
     uint64_t  ms, fraction, head;
 
@@ -48,11 +49,13 @@ commerce_event_id(commerce_event_source_t *source, int64_t now_us, char out[COMM
     memcpy(id, &head, 8);
     id[8] = (uint8_t) (0x80 | (id[8] & 0x3f));
 
-    commerce_hex(id, 4, out);
-    commerce_hex(id + 4, 2, out + 9);
-    commerce_hex(id + 6, 2, out + 14);
-    commerce_hex(id + 8, 2, out + 19);
-    commerce_hex(id + 10, 6, out + 24);
+    commerce_hex(id, sizeof(id), hex);
+
+    memcpy(out, hex, 8);
+    memcpy(out + 9, hex + 8, 4);
+    memcpy(out + 14, hex + 12, 4);
+    memcpy(out + 19, hex + 16, 4);
+    memcpy(out + 24, hex + 20, 12);
     out[8] = out[13] = out[18] = out[23] = '-';
 
     return COMMERCE_OK;

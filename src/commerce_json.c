@@ -167,12 +167,21 @@ static bool
 json_rewrite_string(json_rewrite_t *r)
 {
     size_t          len;
+    uint64_t        word;
     const uint8_t  *p, *start;
 
     start = r->pos + 1;
     p = start;
 
     for ( ;; ) {
+        for ( /* void */ ; r->end - p >= 8; p += 8) {
+            memcpy(&word, p, 8);
+
+            if (!commerce_word_plain(word)) {
+                break;
+            }
+        }
+
         while (p < r->end && json_plain[*p]) {
             p++;
         }

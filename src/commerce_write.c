@@ -8,13 +8,11 @@
 
 
 #define COMMERCE_WRITE_DEPTH  32
-#define COMMERCE_WRITE_EACH   0x0101010101010101ULL     /* times a byte: that byte eight times */
 
 
 static char *commerce_write_lead(commerce_write_t *w, commerce_str_t name, size_t size);
 static bool commerce_write_room(commerce_write_t *w, size_t size);
 static char *commerce_write_plain_text(char *out, commerce_str_t text);
-static bool commerce_write_plain_word(uint64_t word);
 static void commerce_write_string(commerce_write_t *w, const uint8_t *p, const uint8_t *end)
     __attribute__((noinline));      /* seldom needed: not in the way of plain texts */
 static const uint8_t *commerce_write_run(const uint8_t *p, const uint8_t *end);
@@ -350,7 +348,7 @@ commerce_write_plain_text(char *out, commerce_str_t text)
     for (left = text.len; left >= 8; left -= 8, p += 8, out += 8) {
         memcpy(&word, p, 8);
 
-        if (!commerce_write_plain_word(word)) {
+        if (!commerce_word_plain(word)) {
             return NULL;
         }
 
@@ -376,31 +374,11 @@ commerce_write_plain_text(char *out, commerce_str_t text)
         out[0] = p[0];
         out[left / 2] = p[left / 2];
         out[left - 1] = p[left - 1];
-        word = COMMERCE_WRITE_EACH * ' ' << 24 | (uint64_t) (uint8_t) p[0] << 16
+        word = COMMERCE_EACH * ' ' << 24 | (uint64_t) (uint8_t) p[0] << 16
                | (uint64_t) (uint8_t) p[left / 2] << 8 | (uint8_t) p[left - 1];
     }
 
-    return commerce_write_plain_word(word) ? out + left : NULL;
-}
-
-
-/*
- * Eight bytes of printable ASCII without quote and backslash?  In what is not, the lowest such byte
- * has its top bit set in one of the terms: nothing was borrowed or carried below it.
- */
-
-static bool
-commerce_write_plain_word(uint64_t word)
-{
-    uint64_t  odd;
-
-    odd = word
-          | (word - COMMERCE_WRITE_EACH * ' ')
-          | (word + COMMERCE_WRITE_EACH)
-          | ((word ^ COMMERCE_WRITE_EACH * '"') - COMMERCE_WRITE_EACH)
-          | ((word ^ COMMERCE_WRITE_EACH * '\\') - COMMERCE_WRITE_EACH);
-
-    return (odd & COMMERCE_WRITE_EACH << 7) == 0;
+    return commerce_word_plain(word) ? out + left : NULL;
 }
 
 

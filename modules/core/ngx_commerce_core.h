@@ -221,6 +221,7 @@ void *ngx_commerce_create_srv_conf(ngx_conf_t *cf);
 char *ngx_commerce_init_main_conf(ngx_conf_t *cf, void *conf);
 char *ngx_commerce_node_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 int64_t ngx_commerce_now_us(void);
+void ngx_commerce_mend_store(void);                 /* tries again what could not be opened */
 void ngx_commerce_complain(const char *what);       /* crit about the store, once a minute with a count */
 
 void ngx_commerce_note(ngx_conf_t *cf);
@@ -284,6 +285,7 @@ ngx_int_t ngx_commerce_journal_init(ngx_cycle_t *cycle);
 void ngx_commerce_journal_exit(void);
 void ngx_commerce_journal_event(commerce_str_t body);
 ngx_uint_t ngx_commerce_journal_elected(void);
+ngx_uint_t ngx_commerce_journal_draining(void);
 
 /* ngx_commerce_sweep.c */
 void ngx_commerce_sweep_init(void);

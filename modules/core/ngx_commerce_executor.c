@@ -77,7 +77,6 @@ ngx_commerce_executor_init(ngx_cycle_t *cycle)
     }
 
     batch = ex->task->ctx;
-    batch->store = ngx_commerce_worker->store;
     batch->txns = ex->txns;
 
     ex->task->handler = ngx_commerce_executor_thread;
@@ -243,6 +242,7 @@ ngx_commerce_executor_start(void)
     }
 
     batch = ex->task->ctx;
+    batch->store = ngx_commerce_worker->store;
     batch->n = ex->nbatch;
 
     ex->started = ngx_current_msec;

@@ -135,6 +135,13 @@ ngx_commerce_journal_elected(void)
 }
 
 
+ngx_uint_t
+ngx_commerce_journal_draining(void)
+{
+    return ngx_commerce_journal.draining;
+}
+
+
 void
 ngx_commerce_journal_exit(void)
 {
@@ -177,7 +184,7 @@ ngx_commerce_journal_heartbeat(void)
 
     j = &ngx_commerce_journal;
 
-    if (!commerce_log_elected(j->log)
+    if (!commerce_log_elected(j->log) || ngx_commerce_worker->store == NULL
         || ngx_time() - j->heartbeat < NGX_COMMERCE_HEARTBEAT
         || commerce_store_stat(ngx_commerce_worker->store, &stat) != COMMERCE_OK
         || commerce_event_start(&w, buffer, sizeof(buffer), &ngx_commerce_worker->events, "heartbeat",
@@ -266,7 +273,9 @@ ngx_commerce_journal_drain(void)
 
     j = &ngx_commerce_journal;
 
-    if (j->draining || !commerce_log_elected(j->log) || !ngx_commerce_journal_pending()) {
+    if (j->draining || ngx_commerce_worker->store == NULL || !commerce_log_elected(j->log)
+        || !ngx_commerce_journal_pending())
+    {
         return;
     }
 

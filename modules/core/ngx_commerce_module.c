@@ -402,11 +402,43 @@ ngx_commerce_open_store(ngx_cycle_t *cycle)
 
     if (ngx_commerce_worker->store == NULL) {
         ngx_commerce_worker->metrics->store_failed = 1;
-        ngx_log_error(NGX_LOG_CRIT, cycle->log, 0, "commerce: %s", error);
+        ngx_commerce_complain(error);
         return;
     }
 
     ngx_commerce_worker->metrics->store_failed = 0;     /* what a previous worker met is over */
+}
+
+
+/*
+ * A store that could not be opened (being restored, a directory without rights), or that only closing and
+ * opening again can mend: tried by the sweep's timer while no thread is in it.  A replaced store stays refused.
+ */
+
+void
+ngx_commerce_mend_store(void)
+{
+    ngx_commerce_worker_t  *w;
+
+    w = ngx_commerce_worker;
+
+    if ((w->store && !commerce_store_broken(w->store))
+        || ngx_commerce_executor_in_flight()
+        || ngx_commerce_journal_draining())
+    {
+        return;
+    }
+
+    if (w->store) {
+        commerce_store_close(w->store);
+        w->store = NULL;
+    }
+
+    ngx_commerce_open_store(w->cycle);
+
+    if (w->store) {
+        ngx_log_error(NGX_LOG_NOTICE, w->cycle->log, 0, "commerce: the store is open again");
+    }
 }
 
 

@@ -47,9 +47,10 @@ ngx_commerce_sweep_timer(ngx_event_t *ev)
 
     ngx_add_timer(ev, ngx_commerce_worker->conf->sweep);
 
+    ngx_commerce_mend_store();
     ngx_commerce_executor_look();
 
-    if (!ngx_commerce_journal_elected()) {
+    if (!ngx_commerce_journal_elected() || ngx_commerce_worker->store == NULL) {
         return;
     }
 
