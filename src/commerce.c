@@ -129,7 +129,6 @@ bool
 commerce_id_valid(commerce_str_t id)
 {
     size_t          len;
-    uint64_t        word;
     const uint8_t  *p, *end;
 
     if (id.len == 0 || id.len > COMMERCE_ID_MAX) {
@@ -140,13 +139,9 @@ commerce_id_valid(commerce_str_t id)
     end = p + id.len;
 
     while (p < end) {
-        if (end - p >= 8) {
-            memcpy(&word, p, 8);
-
-            if (commerce_word_ascii(word)) {
-                p += 8;
-                continue;
-            }
+        if (end - p >= 8 && commerce_word_ascii(commerce_word(p))) {
+            p += 8;
+            continue;
         }
 
         if (*p >= 0x20 && *p < 0x7f) {

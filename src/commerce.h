@@ -15,6 +15,7 @@
 #ifndef COMMERCE_H
 #define COMMERCE_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -80,11 +81,22 @@ bool commerce_shop_valid(commerce_str_t shop);
 size_t commerce_utf8_length(const uint8_t *p, const uint8_t *end);
 
 /*
- * Eight bytes at once.  ascii: all are printable ASCII; plain: and neither quotes nor backslashes, so that a
- * JSON string may hold them as they are.  In what is not, the lowest such byte has its top bit set in one of
- * the terms: nothing was borrowed or carried below it.
+ * Eight bytes at once, the first one lowest.  ascii: all are printable ASCII.  plain: how many of the first
+ * ones are, and neither quotes nor backslashes, so that a JSON string may hold them as they are.
+ * In what is not, the lowest such byte has its top bit set in one of the terms: nothing was borrowed or
+ * carried below it.
  */
 #define COMMERCE_EACH  0x0101010101010101ULL    /* times a byte: that byte eight times */
+
+static inline uint64_t
+commerce_word(const void *p)
+{
+    uint64_t  word;
+
+    memcpy(&word, p, sizeof(word));
+
+    return le64toh(word);
+}
 
 static inline uint64_t
 commerce_word_odd(uint64_t word)
@@ -98,15 +110,17 @@ commerce_word_ascii(uint64_t word)
     return (commerce_word_odd(word) & COMMERCE_EACH << 7) == 0;
 }
 
-static inline bool
+static inline unsigned
 commerce_word_plain(uint64_t word)
 {
-    uint64_t  quote, backslash;
+    uint64_t  odd;
 
-    quote = (word ^ COMMERCE_EACH * '"') - COMMERCE_EACH;
-    backslash = (word ^ COMMERCE_EACH * '\\') - COMMERCE_EACH;
+    odd = commerce_word_odd(word)
+          | ((word ^ COMMERCE_EACH * '"') - COMMERCE_EACH)
+          | ((word ^ COMMERCE_EACH * '\\') - COMMERCE_EACH);
+    odd &= COMMERCE_EACH << 7;
 
-    return ((commerce_word_odd(word) | quote | backslash) & COMMERCE_EACH << 7) == 0;
+    return odd == 0 ? 8 : (unsigned) __builtin_ctzll(odd) / 8;
 }
 
 /* FNV-1a, 64 bits: table slots and other small matters; not a defence against anyone */

@@ -2,8 +2,6 @@
  * Copyright (C) ngx_commerce authors
  */
 
-#include <endian.h>
-
 #include "commerce_codec.h"
 
 

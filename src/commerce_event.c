@@ -2,7 +2,6 @@
  * Copyright (C) ngx_commerce authors
  */
 
-#include <endian.h>
 #include <openssl/rand.h>
 
 #include "commerce_event.h"
@@ -125,8 +124,7 @@ commerce_event_fp(commerce_str_t members)
     hash = COMMERCE_HASH_START;
 
     for (p = members.data, left = members.len; left >= 8; p += 8, left -= 8) {
-        memcpy(&word, p, 8);
-        hash = commerce_event_mix(hash, le64toh(word));
+        hash = commerce_event_mix(hash, commerce_word(p));
     }
 
     if (left != 0) {

@@ -167,20 +167,16 @@ static bool
 json_rewrite_string(json_rewrite_t *r)
 {
     size_t          len;
-    uint64_t        word;
     const uint8_t  *p, *start;
 
     start = r->pos + 1;
     p = start;
 
     for ( ;; ) {
-        for ( /* void */ ; r->end - p >= 8; p += 8) {
-            memcpy(&word, p, 8);
-
-            if (!commerce_word_plain(word)) {
-                break;
-            }
-        }
+        do {
+            len = (r->end - p >= 8) ? commerce_word_plain(commerce_word(p)) : 0;
+            p += len;
+        } while (len == 8);
 
         while (p < r->end && json_plain[*p]) {
             p++;

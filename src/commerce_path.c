@@ -6,8 +6,6 @@
 #include "commerce_path.h"
 #include "commerce_write.h"
 
-#include <endian.h>
-
 
 static void commerce_path_start(commerce_path_t *key, commerce_str_t shop, char kind);
 static void commerce_path_append(commerce_path_t *key, commerce_str_t text);

@@ -2,8 +2,6 @@
  * Copyright (C) ngx_commerce authors
  */
 
-#include <endian.h>
-
 #include "commerce_write.h"
 
 
@@ -348,7 +346,7 @@ commerce_write_plain_text(char *out, commerce_str_t text)
     for (left = text.len; left >= 8; left -= 8, p += 8, out += 8) {
         memcpy(&word, p, 8);
 
-        if (!commerce_word_plain(word)) {
+        if (commerce_word_plain(word) != 8) {
             return NULL;
         }
 
@@ -378,7 +376,7 @@ commerce_write_plain_text(char *out, commerce_str_t text)
                | (uint64_t) (uint8_t) p[left / 2] << 8 | (uint8_t) p[left - 1];
     }
 
-    return commerce_word_plain(word) ? out + left : NULL;
+    return commerce_word_plain(word) == 8 ? out + left : NULL;
 }
 
 

@@ -133,7 +133,9 @@ ngx_commerce_preview(ngx_http_request_t *r, ngx_commerce_ctx_t **pctx)
     r = r->main;
     ctx = ngx_commerce_get_ctx(r);
 
-    if (ctx && (ctx->phase != NGX_COMMERCE_PHASE_START || ctx->previewed || ctx->c.preview)) {
+    /* a job: the evaluation itself asks, through a map that is one of its sources */
+
+    if (ctx && (ctx->phase != NGX_COMMERCE_PHASE_START || ctx->previewed || ctx->c.preview || ctx->job)) {
         *pctx = ctx;
         return NGX_OK;
     }

@@ -189,7 +189,9 @@ ngx_commerce_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
             conf->order = prev->order;
         }
 
-        if (conf->action == NULL) {
+        if (conf->action == NULL && prev->action) {
+            clcf->handler = ngx_commerce_answer_handler;    /* limit_except has its own */
+
             conf->action = prev->action;
             conf->action_conf = prev->action_conf;
             conf->action_methods = prev->action_methods;

@@ -46,8 +46,17 @@ ngx_commerce_precontent_handler(ngx_http_request_t *r)
 
     ctx = ngx_commerce_get_ctx(r);
 
-    if (ctx && (ctx->phase == NGX_COMMERCE_PHASE_COMMIT || ctx->phase == NGX_COMMERCE_PHASE_BODY)) {
+    if (ctx && ctx->phase == NGX_COMMERCE_PHASE_COMMIT) {
         return NGX_DONE;
+    }
+
+    if (ctx && ctx->phase == NGX_COMMERCE_PHASE_BODY) {
+
+        /* nginx refused the body while it was read: this is the error page's way */
+
+        ctx->phase = NGX_COMMERCE_PHASE_DECIDED;
+        ctx->c.reason = COMMERCE_R(BODY_MALFORMED);
+        ctx->c.denied = 1;
     }
 
     if (ctx && ctx->phase == NGX_COMMERCE_PHASE_DECIDED && !ngx_commerce_redirected(ctx, lcf)) {

@@ -85,7 +85,10 @@ test_exhausted(void *owner, size_t size)
 static void
 test_ids(void)
 {
-    char  id[COMMERCE_ID_MAX + 1];
+    int       c;
+    char      id[COMMERCE_ID_MAX + 1];
+    size_t    len, at;
+    unsigned  wrong;
 
     memset(id, 'x', sizeof(id));
 
@@ -102,6 +105,23 @@ test_ids(void)
     ok(commerce_id_valid(commerce_string("\xc2\xa0")), "id with U+00A0");
     ok(commerce_id_valid(commerce_string("\xc3\x80")), "id with U+00C0");
     ok(!commerce_id_valid(commerce_string("ok\xe4\xb9")), "id cut inside a character");
+
+    /* they are looked at in words */
+
+    wrong = 0;
+
+    for (len = 1; len <= 24; len++) {
+        for (at = 0; at < len; at++) {
+            memset(id, '~', len);
+
+            for (c = 0; c < 256; c++) {
+                id[at] = (char) c;
+                wrong += commerce_id_valid((commerce_str_t) { id, len }) != (c >= 0x20 && c < 0x7f);
+            }
+        }
+    }
+
+    is_int(wrong, 0, "ids: every byte at every place");
 }
 
 

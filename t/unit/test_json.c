@@ -312,6 +312,44 @@ test_grammar(void)
 }
 
 
+/* strings are looked at in words: any byte at any place */
+
+static void
+test_strings(void)
+{
+    int                c;
+    bool               good;
+    char               text[32];
+    size_t             len, at;
+    unsigned           wrong;
+    commerce_heap_t   *heap;
+    commerce_json_t   *root;
+    commerce_reason_t  reason;
+
+    wrong = 0;
+
+    for (len = 1; len <= 20; len++) {
+        heap = commerce_heap_create();
+
+        for (at = 1; at <= len; at++) {
+            memset(text, 'x', sizeof(text));
+            text[0] = text[len + 1] = '"';
+
+            for (c = 0; c < 256; c++) {
+                text[at] = (char) c;
+                good = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+                reason = parse(heap, (commerce_str_t) { text, len + 2 }, &root);
+                wrong += reason != (good ? OK_ : MALFORMED);
+            }
+        }
+
+        commerce_heap_destroy(heap);
+    }
+
+    is_int(wrong, 0, "strings: every byte at every place");
+}
+
+
 static void
 test_truncated(void)
 {
@@ -660,6 +698,7 @@ int
 main(void)
 {
     test_grammar();
+    test_strings();
     test_truncated();
     test_depth();
     test_find();

@@ -9,6 +9,8 @@
 static void test_object(void);
 static void test_text(commerce_str_t value, const char *want, const char *title);
 static void test_texts(void);
+static void test_every_place(void);
+static size_t test_expect(char *want, const uint8_t *text, size_t len);
 static void test_int(int64_t value, const char *want);
 static void test_ints(void);
 static void test_nesting(void);
@@ -17,6 +19,8 @@ static void test_overrun(void);
 static void test_every_size(void);
 static int64_t test_sample(char *buffer, size_t size);
 static void test_base64url(void);
+static void test_base64url_long(void);
+static void test_hex(void);
 
 
 static char  buffer[512];
@@ -27,11 +31,14 @@ main(void)
 {
     test_object();
     test_texts();
+    test_every_place();
     test_ints();
     test_nesting();
     test_overrun();
     test_every_size();
     test_base64url();
+    test_base64url_long();
+    test_hex();
 
     return done_testing();
 }
@@ -135,6 +142,79 @@ test_texts(void)
         snprintf(want, sizeof(want), "\"%c\"", c);
         test_text((commerce_str_t) { &byte, 1 }, want, "printable");
     }
+}
+
+
+/* texts are looked at in words: any byte, at any place in a text of any length up to three words */
+
+static void
+test_every_place(void)
+{
+    int               c;
+    char              want[160];
+    size_t            len, at, n;
+    uint8_t          *text;
+    unsigned          wrong;
+    commerce_write_t  w;
+
+    wrong = 0;
+
+    for (len = 1; len <= 24; len++) {
+        text = malloc(len);
+
+        for (at = 0; at < len; at++) {
+            memset(text, '~', len);
+
+            for (c = 0; c < 256; c++) {
+                text[at] = (uint8_t) c;
+                n = test_expect(want, text, len);
+
+                commerce_write_start(&w, buffer, n);
+                commerce_write_text(&w, NULL, (commerce_str_t) { (char *) text, len });
+
+                wrong += commerce_write_finish(&w) != (int64_t) n || memcmp(buffer, want, n) != 0;
+            }
+        }
+
+        free(text);
+    }
+
+    is_int(wrong, 0, "text: every byte at every place");
+}
+
+
+static size_t
+test_expect(char *want, const uint8_t *text, size_t len)
+{
+    char        *p;
+    size_t       i;
+    const char  *at;
+
+    static const char  shorts[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+
+    p = want;
+    *p++ = '"';
+
+    for (i = 0; i < len; i++) {
+        at = text[i] != 0 ? strchr(shorts, text[i]) : NULL;
+
+        if (at != NULL) {
+            p += sprintf(p, "\\%c", letters[at - shorts]);
+
+        } else if (text[i] >= 0x80) {
+            p += sprintf(p, "\\ufffd");
+
+        } else if (text[i] < 0x20 || text[i] == 0x7f) {
+            p += sprintf(p, "\\u%04x", text[i]);
+
+        } else {
+            *p++ = (char) text[i];
+        }
+    }
+
+    *p++ = '"';
+
+    return (size_t) (p - want);
 }
 
 
@@ -326,4 +406,61 @@ test_base64url(void)
         is_str(((commerce_str_t) { out, n }), cases[i].want, "base64url: \"%s\"", cases[i].want);
         is_int((int64_t) n, (int64_t) (cases[i].in.len * 4 + 2) / 3, "and its length");
     }
+}
+
+
+/* python3: base64.urlsafe_b64encode(bytes(i * 37 + 11 & 255 for i in range(n))) */
+
+static void
+test_base64url_long(void)
+{
+    char     *out;
+    size_t    n;
+    uint8_t  *in;
+    unsigned  i, wrong;
+
+    static const char  want[] = "CzBVep_E6Q4zWH2ix-wRNluApcrvFDle";
+
+    wrong = 0;
+
+    for (n = 0; n <= 24; n++) {
+        in = malloc(n + 1);
+        out = malloc((n * 4 + 2) / 3 + 1);
+
+        for (i = 0; i < n; i++) {
+            in[i] = (uint8_t) (i * 37 + 11);
+        }
+
+        wrong += commerce_base64url(in, n, out) != (n * 4 + 2) / 3
+                 || memcmp(out, want, n / 3 * 4) != 0;
+
+        free(in);
+        free(out);
+    }
+
+    is_int(wrong, 0, "base64url: up to 24 bytes");
+}
+
+
+static void
+test_hex(void)
+{
+    char      out[8], want[3];
+    uint8_t   byte;
+    unsigned  i, wrong;
+
+    wrong = 0;
+
+    for (i = 0; i < 256; i++) {
+        byte = (uint8_t) i;
+        snprintf(want, sizeof(want), "%02x", i);
+        commerce_hex(&byte, 1, out);
+        wrong += memcmp(out, want, 2) != 0;
+    }
+
+    is_int(wrong, 0, "hex: every byte");
+
+    out[6] = '#';
+    commerce_hex((const uint8_t *) "\x01\xfe\x9a", 3, out);
+    is_str(((commerce_str_t) { out, 7 }), "01fe9a#", "hex: nothing behind");
 }
