@@ -420,8 +420,8 @@ for my $client (@clients) {
 }
 
 my ($visit) = grep { ($_->{scene} // '') eq '1129' } $t->wait_events(sub { grep { ($_->{scene} // '') eq '1129' } @_ });
-is_deeply([ @$visit{qw(type platform appid scene reason)} ],
-    [ 'visit', 'wechat', 'wx0123456789abcdef', '1129', 'CRAWLER' ], 'the visit tells the client');
+is_deeply([ @$visit{qw(type platform appid version scene reason)} ],
+    [ 'visit', 'wechat', 'wx0123456789abcdef', '12', '1129', 'CRAWLER' ], 'the visit tells the client');
 
 # ... whatever else there is to say about an order
 

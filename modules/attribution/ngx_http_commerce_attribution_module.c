@@ -137,6 +137,8 @@ ngx_http_commerce_client(ngx_commerce_case_t *c)
         ngx_str_set(&c->platform, "wechat");
         c->appid.data = (u_char *) program.appid.data;
         c->appid.len = program.appid.len;
+        c->version.data = (u_char *) program.version.data;
+        c->version.len = program.version.len;
     }
 
     c->scene.data = (u_char *) scene.data;

@@ -92,7 +92,7 @@ struct ngx_commerce_case_s {
     commerce_credit_t        *credits;          /* lines name theirs; made when somebody may win */
     ngx_uint_t                ncredits;
     commerce_reason_t         noted;            /* the first soft reason on the way: a bad token, a hold, ... */
-    ngx_str_t                 platform, appid, scene;   /* of a recognised mini program */
+    ngx_str_t                 platform, appid, version, scene;  /* of a recognised mini program */
 
     commerce_reason_t         reason;           /* the verdict's */
     ngx_str_t                 detail;           /* for the log: which coupon, which member */

@@ -8,6 +8,7 @@
 
 
 static char *ngx_commerce_init_shops(ngx_conf_t *cf, ngx_commerce_main_conf_t *mcf);
+static void ngx_commerce_free_keys(void *data);
 static char *ngx_commerce_merge_order(ngx_conf_t *cf, ngx_commerce_loc_conf_t *prev,
     ngx_commerce_loc_conf_t *conf);
 static char *ngx_commerce_msec_param(ngx_conf_t *cf, ngx_str_t *word, size_t prefix, ngx_msec_t *msec);
@@ -98,8 +99,9 @@ ngx_commerce_init_main_conf(ngx_conf_t *cf, void *conf)
 static char *
 ngx_commerce_init_shops(ngx_conf_t *cf, ngx_commerce_main_conf_t *mcf)
 {
-    char         error[512];
-    const char  *missing;
+    char                 error[512];
+    const char          *missing;
+    ngx_pool_cleanup_t  *cln;
 
     missing = mcf->store.len == 0 ? "commerce_store lmdb:/var/lib/nginx/commerce"
               : mcf->keys.len == 0 ? "commerce_keys /etc/nginx/commerce/keys.json"
@@ -113,6 +115,11 @@ ngx_commerce_init_shops(ngx_conf_t *cf, ngx_commerce_main_conf_t *mcf)
         return NGX_CONF_ERROR;
     }
 
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
     mcf->ring = commerce_keyring_load((char *) mcf->keys.data, error, sizeof(error));
 
     if (mcf->ring == NULL) {
@@ -122,7 +129,19 @@ ngx_commerce_init_shops(ngx_conf_t *cf, ngx_commerce_main_conf_t *mcf)
         return NGX_CONF_ERROR;
     }
 
+    cln->handler = ngx_commerce_free_keys;
+    cln->data = mcf->ring;
+
     return NGX_CONF_OK;
+}
+
+
+/* a reload leaves no key of the configuration before in the master's memory */
+
+static void
+ngx_commerce_free_keys(void *data)
+{
+    commerce_keyring_free(data);
 }
 
 

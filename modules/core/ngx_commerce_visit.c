@@ -86,6 +86,7 @@ ngx_commerce_log_visit(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
     commerce_write_text(&w, "reason", commerce_reason(c->reason)->name);
     commerce_write_optional(&w, "platform", ngx_commerce_str(c->platform));
     commerce_write_optional(&w, "appid", ngx_commerce_str(c->appid));
+    commerce_write_optional(&w, "version", ngx_commerce_str(c->version));
 
     if (c->scene.len <= 16) {
         commerce_write_optional(&w, "scene", ngx_commerce_str(c->scene));
