@@ -131,6 +131,8 @@ EOC
     . $server->(8002, inside => 'proxy_intercept_errors on; error_page 404 500 502 504 = @fallback;',
                 server => 'location @fallback { proxy_set_header X-Test ""; proxy_pass http://127.0.0.1:8091; }')
     . $server->(8003, pass => 'proxy_pass http://127.0.0.1:8071;')
+    . $server->(8015, pass => 'proxy_pass http://127.0.0.1:8071;', inside => 'error_page 502 = @fallback;',
+                server => 'location @fallback { proxy_pass http://127.0.0.1:8081; }')
     . $server->(8004, inside => 'proxy_ignore_client_abort on; proxy_read_timeout 5s;')
     . $server->(8005, pass => 'proxy_pass http://127.0.0.1:8074;',
                 server => 'location /files/ { internal; }')
@@ -356,10 +358,11 @@ ends('refused', 'a 404 behind a page', port => 8001, test => 'status404', status
 ends('unknown', 'a 500 behind a page', port => 8001, test => 'status500', status => 500, body => 'sorry');
 ends('accepted', 'nothing to put a page before', port => 8001);
 
-ends('refused', 'a 404 and a fallback that accepts', port => 8002, test => 'status404');
+ends('unknown', 'a 404 and a fallback that accepts', port => 8002, test => 'status404');
 ends('unknown', 'a 500 and a fallback that accepts', port => 8002, test => 'status500');
 ends('unknown', 'a time-out and a fallback that accepts', port => 8002, test => 'hang');
 ends('accepted', 'no need of a fallback', port => 8002);
+ends('accepted', 'nobody there and a fallback that accepts', port => 8015);
 
 ends('unknown', 'X-Accel-Redirect to a file', port => 8005, body => '{"code":0,"data":{"order_no":"X1"}}');
 

@@ -80,7 +80,6 @@ void *ngx_http_commerce_attribution_create_loc_conf(ngx_conf_t *cf);
 char *ngx_http_commerce_touch_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 commerce_reason_t ngx_http_commerce_winners(ngx_http_commerce_attribution_t *a);
 commerce_reason_t ngx_http_commerce_collect(ngx_http_commerce_attribution_t *a);
-char *ngx_http_commerce_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed);
 void ngx_http_commerce_dimensions(ngx_http_commerce_attribution_t *a, commerce_touch_t *touch,
     commerce_credit_t *credit);
 commerce_reason_t ngx_http_commerce_read_buyer(ngx_http_commerce_attribution_t *a);

@@ -99,7 +99,7 @@ ngx_http_commerce_touch_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
         tc->type = NGX_HTTP_COMMERCE_TOUCH_PLAIN;
 
     } else {
-        return ngx_http_commerce_invalid(cf, &value[1], "share, live_room, plain");
+        return ngx_http_commerce_core->invalid(cf, &value[1], "share, live_room, plain");
     }
 
     for (i = 3; i < cf->args->nelts; i++) {
@@ -120,7 +120,7 @@ ngx_http_commerce_touch_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
             continue;
         }
 
-        return ngx_http_commerce_invalid(cf, &value[i],
+        return ngx_http_commerce_core->invalid(cf, &value[i],
                                          tc->type == NGX_HTTP_COMMERCE_TOUCH_LIVE_ROOM
                                          ? "attested, lookback=time" : "lookback=time");
     }
@@ -216,7 +216,7 @@ ngx_http_commerce_binding_param(ngx_conf_t *cf, ngx_str_t *word, commerce_bindin
         }
     }
 
-    return ngx_http_commerce_invalid(cf, word,
+    return ngx_http_commerce_core->invalid(cf, word,
         "validity=time|forever, protect=time|0|forever, renew=on|off, self_purchase=house|upline|self");
 }
 
@@ -243,7 +243,7 @@ ngx_http_commerce_priority_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *c
         }
     }
 
-    return ngx_http_commerce_invalid(cf, &value[1], "protect_first, touch_first, live_first");
+    return ngx_http_commerce_core->invalid(cf, &value[1], "protect_first, touch_first, live_first");
 }
 
 
@@ -297,17 +297,8 @@ ngx_http_commerce_mini_program_directive(ngx_conf_t *cf, ngx_command_t *cmd, voi
             continue;
         }
 
-        return ngx_http_commerce_invalid(cf, &value[i], "appid=id, scene=$variable");
+        return ngx_http_commerce_core->invalid(cf, &value[i], "appid=id, scene=$variable");
     }
 
     return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_commerce_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed)
-{
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\" in \"%V\", allowed: %s", word,
-                       &((ngx_str_t *) cf->args->elts)[0], allowed);
-    return NGX_CONF_ERROR;
 }

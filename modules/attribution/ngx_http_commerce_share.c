@@ -230,11 +230,11 @@ ngx_http_commerce_share_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
             sc->validity = ngx_parse_time(&s, 1);
 
             if (sc->validity == (time_t) NGX_ERROR || sc->validity < 1) {
-                rv = ngx_http_commerce_invalid(cf, &value[i], "validity=time|forever");
+                rv = ngx_http_commerce_core->invalid(cf, &value[i], "validity=time|forever");
             }
 
         } else {
-            rv = ngx_http_commerce_invalid(cf, &value[i], "group=, room=, validity=time|forever");
+            rv = ngx_http_commerce_core->invalid(cf, &value[i], "group=, room=, validity=time|forever");
         }
 
         if (rv != NGX_CONF_OK) {

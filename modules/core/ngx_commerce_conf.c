@@ -12,7 +12,6 @@ static void ngx_commerce_free_keys(void *data);
 static char *ngx_commerce_merge_order(ngx_conf_t *cf, ngx_commerce_loc_conf_t *prev,
     ngx_commerce_loc_conf_t *conf);
 static char *ngx_commerce_msec_param(ngx_conf_t *cf, ngx_str_t *word, size_t prefix, ngx_msec_t *msec);
-static char *ngx_commerce_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed);
 
 
 /* every commerce directive is part of what a verdict was decided by */
@@ -376,7 +375,9 @@ ngx_commerce_msec_param(ngx_conf_t *cf, ngx_str_t *word, size_t prefix, ngx_msec
 }
 
 
-static char *
+/* the one sentence of a wrong word: directive, word, what is allowed; nginx adds file and line */
+
+char *
 ngx_commerce_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed)
 {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\" in \"%V\", allowed: %s", word,

@@ -225,6 +225,7 @@ void ngx_commerce_mend_store(void);                 /* tries again what could no
 void ngx_commerce_complain(const char *what);       /* crit about the store, once a minute with a count */
 
 void ngx_commerce_note(ngx_conf_t *cf);
+char *ngx_commerce_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed);
 void ngx_commerce_place(ngx_conf_t *cf, ngx_commerce_place_t *place);     /* keeps the first */
 ngx_int_t ngx_commerce_action(ngx_conf_t *cf, ngx_uint_t methods, ngx_commerce_action_pt handler, void *conf);
 
@@ -243,7 +244,6 @@ void ngx_commerce_event_deny(ngx_commerce_ctx_t *ctx);
 void ngx_commerce_object(ngx_commerce_ctx_t *ctx, commerce_reason_t reason);
 
 /* ngx_commerce_order.c */
-char *ngx_commerce_order_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed);
 char *ngx_commerce_order_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_commerce_order_line_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_commerce_order_success_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

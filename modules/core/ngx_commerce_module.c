@@ -137,6 +137,7 @@ static const ngx_commerce_api_t  ngx_commerce_api = {
     ngx_commerce_action,
     ngx_commerce_note,
     ngx_commerce_source_compile,
+    ngx_commerce_invalid,
     ngx_commerce_api_needs_order,
     ngx_commerce_source_read,
     ngx_commerce_api_person,

@@ -213,7 +213,7 @@ ngx_commerce_order_notice_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *co
             prefix = 5;
 
         } else {
-            return ngx_commerce_order_invalid(cf, &value[i], "id=, or key= with user=");
+            return ngx_commerce_invalid(cf, &value[i], "id=, or key= with user=");
         }
 
         s.data = value[i].data + prefix;

@@ -136,18 +136,9 @@ ngx_commerce_order_param(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_order_con
         }
     }
 
-    return ngx_commerce_order_invalid(cf, word,
+    return ngx_commerce_invalid(cf, word,
         "key=, lines=json:/p, id=response:/p, payable=response:/p, freight=response:/p, "
         "unit=fen|yuan, in_flight=time, body=size (1k to 1m)");
-}
-
-
-char *
-ngx_commerce_order_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed)
-{
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\" in \"%V\", allowed: %s", word,
-                       &((ngx_str_t *) cf->args->elts)[0], allowed);
-    return NGX_CONF_ERROR;
 }
 
 
@@ -158,7 +149,7 @@ ngx_commerce_order_pointer(ngx_conf_t *cf, ngx_str_t *word, size_t prefix, comme
     pointer->len = word->len - prefix;
 
     if (pointer->len == 0 || !commerce_json_pointer_valid(*pointer)) {
-        return ngx_commerce_order_invalid(cf, word, "a JSON pointer such as /member/0/member");
+        return ngx_commerce_invalid(cf, word, "a JSON pointer such as /member/0/member");
     }
 
     return NGX_CONF_OK;
@@ -209,7 +200,7 @@ ngx_commerce_order_line_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
             prefix = 7;
 
         } else {
-            return ngx_commerce_order_invalid(cf, &value[i], "id=/p, qty=/p, price=/p or amount=/p");
+            return ngx_commerce_invalid(cf, &value[i], "id=/p, qty=/p, price=/p or amount=/p");
         }
 
         rv = ngx_commerce_order_pointer(cf, &value[i], prefix, pointer);
@@ -279,7 +270,7 @@ ngx_commerce_order_success_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *c
             }
         }
 
-        return ngx_commerce_order_invalid(cf, &value[i], "status=200..299, json=/pointer:word");
+        return ngx_commerce_invalid(cf, &value[i], "status=200..299, json=/pointer:word");
     }
 
     return NGX_CONF_OK;

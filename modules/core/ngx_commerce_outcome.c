@@ -103,13 +103,14 @@ ngx_commerce_header_filter(ngx_http_request_t *r)
 
 /*
  * Is this the answer of the upstream that got the order?  After error_page has replaced it, a redirect may ask
- * another one: its states stand behind an empty one.
+ * another one: its states stand behind an empty one.  It got the order in the first one's place if the method is
+ * still the order's and the first one got nothing.
  */
 
 static ngx_uint_t
 ngx_commerce_outcome_first(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
 {
-    ngx_uint_t                  i, tries;
+    ngx_uint_t                  i, tries, sent;
     ngx_http_upstream_state_t  *state;
 
     if (r->upstream_states == NULL) {
@@ -118,12 +119,13 @@ ngx_commerce_outcome_first(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
 
     state = r->upstream_states->elts;
 
-    for (i = ctx->upstream_base, tries = 0; i < r->upstream_states->nelts; i++) {
+    for (i = ctx->upstream_base, tries = 0, sent = 0; i < r->upstream_states->nelts; i++) {
 
         if (state[i].peer) {
             tries++;
+            sent |= state[i].bytes_sent > 0;
 
-        } else if (tries) {
+        } else if (tries && (sent || !ngx_commerce_counts(r))) {
             return 0;
         }
     }
@@ -353,7 +355,7 @@ ngx_commerce_outcome_status(ngx_uint_t status)
 static commerce_step_t
 ngx_commerce_outcome_unanswered(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
 {
-    ngx_uint_t                  i, tries, status, sent;
+    ngx_uint_t                  i, tries, status, sent, another;
     ngx_http_upstream_state_t  *state;
 
     if (r->upstream && r->upstream->state) {
@@ -365,6 +367,7 @@ ngx_commerce_outcome_unanswered(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
     tries = 0;
     sent = 0;
     status = 0;
+    another = 0;
 
     if (r->upstream_states) {
         state = r->upstream_states->elts;
@@ -372,20 +375,23 @@ ngx_commerce_outcome_unanswered(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
         for (i = ctx->upstream_base; i < r->upstream_states->nelts; i++) {
 
             if (state[i].peer == NULL) {
-                if (tries) {
-                    break;          /* what follows is a redirect's */
-                }
-
+                another |= (tries != 0);    /* what follows is a redirect's */
                 continue;
             }
 
             tries++;
-            sent |= state[i].bytes_sent > 0;
-            status = state[i].status;
+
+            if (!another) {
+                sent |= state[i].bytes_sent > 0;
+                status = state[i].status;
+
+            } else if (state[i].bytes_sent > 0 && ngx_commerce_counts(r)) {
+                return COMMERCE_STEP_UNKNOWN;   /* a fallback got the order, too */
+            }
         }
     }
 
-    if (tries == 0 || !sent) {
+    if (!sent) {
         return COMMERCE_STEP_REFUSED;
     }
 

@@ -25,7 +25,6 @@ static char *ngx_http_commerce_coupon_code(ngx_conf_t *cf, ngx_command_t *cmd, v
 static char *ngx_http_commerce_coupon_redeem(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_commerce_coupon_policy(ngx_conf_t *cf, ngx_str_t *word, size_t prefix,
     commerce_deadline_policy_t *policy);
-static char *ngx_http_commerce_coupon_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed);
 
 static commerce_reason_t ngx_http_commerce_coupon_codes(ngx_commerce_case_t *c);
 static commerce_reason_t ngx_http_commerce_coupon_members(ngx_commerce_case_t *c,
@@ -393,7 +392,7 @@ ngx_http_commerce_coupon_code(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                                        : NGX_ERROR;
 
         if (n < 1 || n > COMMERCE_COUPONS_MAX) {
-            return ngx_http_commerce_coupon_invalid(cf, &value[2], "max=1..8");
+            return ngx_http_commerce_core->invalid(cf, &value[2], "max=1..8");
         }
 
         ccf->max = n;
@@ -446,7 +445,7 @@ ngx_http_commerce_coupon_redeem(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             ccf->deadline = ngx_parse_time(&s, 1);
 
             if (ccf->deadline == (time_t) NGX_ERROR || ccf->deadline < 1) {
-                rv = ngx_http_commerce_coupon_invalid(cf, &value[i], "a time such as 16m");
+                rv = ngx_http_commerce_core->invalid(cf, &value[i], "a time such as 16m");
             }
 
         } else if (ngx_strncmp(value[i].data, "unpaid=", 7) == 0) {
@@ -456,7 +455,7 @@ ngx_http_commerce_coupon_redeem(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             rv = ngx_http_commerce_coupon_policy(cf, &value[i], 9, &ccf->in_doubt);
 
         } else {
-            rv = ngx_http_commerce_coupon_invalid(cf, &value[i],
+            rv = ngx_http_commerce_core->invalid(cf, &value[i],
                      "on=order|paid, deadline=time, unpaid=release|hold, in_doubt=hold|release");
         }
 
@@ -480,17 +479,8 @@ ngx_http_commerce_coupon_policy(ngx_conf_t *cf, ngx_str_t *word, size_t prefix,
         *policy = COMMERCE_POLICY_HOLD;
 
     } else {
-        return ngx_http_commerce_coupon_invalid(cf, word, "release, hold");
+        return ngx_http_commerce_core->invalid(cf, word, "release, hold");
     }
 
     return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_commerce_coupon_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed)
-{
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\" in \"%V\", allowed: %s", word,
-                       &((ngx_str_t *) cf->args->elts)[0], allowed);
-    return NGX_CONF_ERROR;
 }

@@ -34,7 +34,6 @@ static void *ngx_http_commerce_distribution_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_commerce_distribution_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 static char *ngx_http_commerce_tiers_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_commerce_join_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_http_commerce_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed);
 
 
 static const ngx_commerce_api_t  *ngx_http_commerce_core;
@@ -436,7 +435,7 @@ ngx_http_commerce_tiers_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
         dcf->tiers = COMMERCE_TIERS_PAY;
 
     } else {
-        return ngx_http_commerce_invalid(cf, &value[1], "strict, pay");
+        return ngx_http_commerce_core->invalid(cf, &value[1], "strict, pay");
     }
 
     dcf->max = COMMERCE_TIERS;
@@ -447,7 +446,7 @@ ngx_http_commerce_tiers_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
             dcf->max = 1;
 
         } else if (ngx_strcmp(value[2].data, "max=2") != 0) {
-            return ngx_http_commerce_invalid(cf, &value[2],
+            return ngx_http_commerce_core->invalid(cf, &value[2],
                                              "max=1, max=2 (more than two tiers are against the law)");
         }
     }
@@ -484,7 +483,7 @@ ngx_http_commerce_join_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             prefix = 3;
 
         } else {
-            return ngx_http_commerce_invalid(cf, &value[i], "token=, id=");
+            return ngx_http_commerce_core->invalid(cf, &value[i], "token=, id=");
         }
 
         s.data = value[i].data + prefix;
@@ -503,13 +502,4 @@ ngx_http_commerce_join_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     return ngx_http_commerce_core->action(cf, NGX_HTTP_POST, ngx_http_commerce_join, jc) == NGX_OK
            ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_commerce_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed)
-{
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\" in \"%V\", allowed: %s", word,
-                       &((ngx_str_t *) cf->args->elts)[0], allowed);
-    return NGX_CONF_ERROR;
 }

@@ -166,9 +166,7 @@ ngx_http_commerce_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (cf->args->nelts == 2) {
 
         if (ngx_strcmp(value[1].data, "public") != 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\" in \"commerce_status\", allowed: public", &value[1]);
-            return NGX_CONF_ERROR;
+            return ngx_http_commerce_core->invalid(cf, &value[1], "public");
         }
 
         scf->public = 1;
