@@ -80,9 +80,9 @@ $t->http_conf(<<"EOC" . $untouched)->run;
             proxy_pass http://127.0.0.1:8081;
         }
 
-        location = /status { commerce off; commerce_status; }
-        location = /public { commerce off; commerce_status public; }
-        location = /guarded { commerce off; commerce_guard on; commerce_status; }
+        location = /status { commerce_status; }
+        location = /public { commerce_status public; }
+        location = /guarded { commerce_guard on; commerce_status; }
         location = /enforced { commerce_status; }
     }
 

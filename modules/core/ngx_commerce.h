@@ -139,6 +139,7 @@ typedef struct {
     void       (*note)(ngx_conf_t *cf);     /* the directive in cf->args joins the configuration's hash */
     char      *(*source)(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t allowed, ngx_commerce_source_t *source);
     char      *(*invalid)(ngx_conf_t *cf, ngx_str_t *word, const char *allowed);    /* a wrong word */
+    void       (*exempt)(ngx_conf_t *cf);   /* this location answers by itself: nobody visits it */
     char      *(*needs_order)(ngx_conf_t *cf);  /* remembers: this location must have commerce_order */
 
     /* requests */

@@ -190,6 +190,11 @@ ngx_commerce_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_core_loc_conf_t  *clcf;
 
     ngx_conf_merge_uint_value(conf->mode, prev->mode, NGX_COMMERCE_OFF);
+
+    if (conf->exempt) {
+        conf->mode = NGX_COMMERCE_OFF;
+    }
+
     ngx_conf_merge_value(conf->guard, prev->guard, 0);
 
     if (conf->user.type == 0) {

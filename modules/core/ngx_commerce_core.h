@@ -99,6 +99,7 @@ typedef struct {
     void                     *action_conf;
     ngx_uint_t                action_methods;   /* NGX_HTTP_POST, ...; others get a 405 */
     unsigned                  action_body:1;    /* the action reads the body */
+    unsigned                  exempt:1;     /* answers by itself and is not judged: the status */
     unsigned                  uses_body:1;  /* some source of this location reads the body */
     ngx_commerce_place_t      order_place;  /* of the location's first order directive */
     ngx_commerce_place_t      needs_order;  /* who has asked for commerce_order */

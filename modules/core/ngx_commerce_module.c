@@ -18,6 +18,7 @@ static void ngx_commerce_exit_process(ngx_cycle_t *cycle);
 /* the table that feature modules call */
 static ngx_int_t ngx_commerce_api_stage(ngx_conf_t *cf, ngx_commerce_stage_e stage,
     ngx_commerce_stage_pt handler);
+static void ngx_commerce_api_exempt(ngx_conf_t *cf);
 static char *ngx_commerce_api_needs_order(ngx_conf_t *cf);
 static commerce_person_t *ngx_commerce_api_person(ngx_commerce_case_t *c, uint64_t number);
 static commerce_keyring_t *ngx_commerce_api_keyring(ngx_commerce_case_t *c);
@@ -138,6 +139,7 @@ static const ngx_commerce_api_t  ngx_commerce_api = {
     ngx_commerce_note,
     ngx_commerce_source_compile,
     ngx_commerce_invalid,
+    ngx_commerce_api_exempt,
     ngx_commerce_api_needs_order,
     ngx_commerce_source_read,
     ngx_commerce_api_person,
@@ -479,6 +481,16 @@ ngx_commerce_api_stage(ngx_conf_t *cf, ngx_commerce_stage_e stage, ngx_commerce_
     *p = handler;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_commerce_api_exempt(ngx_conf_t *cf)
+{
+    ngx_commerce_loc_conf_t  *lcf;
+
+    lcf = ngx_http_conf_get_module_loc_conf(cf, ngx_commerce_module);
+    lcf->exempt = 1;
 }
 
 

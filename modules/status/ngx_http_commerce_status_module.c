@@ -154,6 +154,7 @@ ngx_http_commerce_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_commerce_status_conf_t  *scf = conf;
 
     ngx_http_commerce_core->note(cf);
+    ngx_http_commerce_core->exempt(cf);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
