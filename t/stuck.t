@@ -9,16 +9,14 @@ use strict;
 use warnings;
 
 use lib 't/lib';
-use IO::Handle;
-use IPC::Open2;
 use Test::More;
 use Test::NgxCommerce;
+use Test::NgxCommerce::Holder;
 use Test::NgxCommerce::Load;
 use Time::HiRes qw(sleep time);
 
 my $t = Test::NgxCommerce->new;
-my $dir = $t->dir;
-my $holder = holder() or plan(skip_all => 'no compiler, or no LMDB to compile with');
+my $holder = Test::NgxCommerce::Holder->new($t) or plan(skip_all => 'no compiler, or no LMDB to compile with');
 my $deadline = 0.6;
 
 my $load = Test::NgxCommerce::Load->new($t, coupons => 200);
@@ -180,64 +178,8 @@ $load->check('stopped workers');
 $t->done_testing;
 
 
-# a program that holds the writer lock until its input ends
-
-sub holder
-{
-    my $source = $t->write_file('holder.c', <<'C');
-#include <lmdb.h>
-#include <unistd.h>
-
-int
-main(int argc, char **argv)
-{
-    char      byte;
-    MDB_env  *env;
-    MDB_txn  *txn;
-
-    if (mdb_env_create(&env) != 0
-        || mdb_env_set_mapsize(env, (size_t) 1 << 30) != 0
-        || mdb_env_set_maxreaders(env, 512) != 0
-        || mdb_env_open(env, argv[1], MDB_NOTLS, 0600) != 0
-        || mdb_txn_begin(env, NULL, 0, &txn) != 0
-        || write(1, "!", 1) != 1)
-    {
-        return 1;
-    }
-
-    (void) !read(0, &byte, 1);
-    mdb_txn_abort(txn);
-
-    return 0;
-}
-C
-
-    my $compiler = $ENV{CC} || 'gcc';
-
-    return system("$compiler -o $dir/holder $source -llmdb >$dir/holder.log 2>&1") == 0 ? "$dir/holder" : undef;
-}
-
-
-sub hold
-{
-    local $ENV{LD_PRELOAD};
-    delete $ENV{LD_PRELOAD};
-
-    my $pid = open2(my $out, my $in, $holder, "$dir/store");
-
-    sysread($out, my $byte, 1) == 1 or die "the holder does not hold\n";
-
-    return ($in, $pid);
-}
-
-
-sub release
-{
-    my ($lock, $pid) = @_;
-
-    close $lock;
-    waitpid $pid, 0;
-}
+sub hold    { return $holder->hold }
+sub release { return $holder->release(@_) }
 
 
 sub in_background

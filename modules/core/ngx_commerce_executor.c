@@ -386,6 +386,10 @@ ngx_commerce_executor_guard(ngx_event_t *ev)
     ngx_commerce_executor_expire_waiting(deadline);
     ngx_commerce_executor_expire_running(deadline);
 
+    if (!ex->running) {
+        ngx_commerce_executor_start();      /* the pool refused the batch before these */
+    }
+
     if (ex->running || ex->nwaiting) {
         if (!ex->guard.timer_set) {
             ngx_add_timer(&ex->guard, ngx_min(deadline / 4 + 1, 100));

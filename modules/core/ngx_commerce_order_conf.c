@@ -120,7 +120,7 @@ ngx_commerce_order_param(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_order_con
         s.len = word->len - 10;
         oc->in_flight = ngx_parse_time(&s, 1);
 
-        if (oc->in_flight != (time_t) NGX_ERROR && oc->in_flight > 0) {
+        if (oc->in_flight != (time_t) NGX_ERROR && oc->in_flight > 0 && oc->in_flight <= 86400) {
             return NGX_CONF_OK;
         }
     }
@@ -138,7 +138,7 @@ ngx_commerce_order_param(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_order_con
 
     return ngx_commerce_invalid(cf, word,
         "key=, lines=json:/p, id=response:/p, payable=response:/p, freight=response:/p, "
-        "unit=fen|yuan, in_flight=time, body=size (1k to 1m)");
+        "unit=fen|yuan, in_flight=time (up to 1d), body=size (1k to 1m)");
 }
 
 

@@ -444,8 +444,8 @@ ngx_http_commerce_coupon_redeem(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             s.len = value[i].len - 9;
             ccf->deadline = ngx_parse_time(&s, 1);
 
-            if (ccf->deadline == (time_t) NGX_ERROR || ccf->deadline < 1) {
-                rv = ngx_http_commerce_core->invalid(cf, &value[i], "a time such as 16m");
+            if (ccf->deadline == (time_t) NGX_ERROR || ccf->deadline < 1 || ccf->deadline > 366 * 86400) {
+                rv = ngx_http_commerce_core->invalid(cf, &value[i], "deadline= a time such as 16m, up to 366d");
             }
 
         } else if (ngx_strncmp(value[i].data, "unpaid=", 7) == 0) {
