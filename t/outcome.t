@@ -418,6 +418,9 @@ for my $case ([ 8020, 'mirror' ], [ 8021, 'mirror into an order location' ], [ 8
     is(scalar(@seen), 2, "$name: the order and its retry at the backend");
 }
 
+# a copy is sent beside the answer, not before it
+$t->wait_for(sub { 2 <= grep { $_->{path} =~ m{/copy$} } $t->received });
+
 is(scalar(grep { $_->{path} eq '/copy' } $t->received), 1, 'mirror: its copy elsewhere');
 is(scalar(grep { $_->{path} eq '/api/orders/copy' } $t->received), 1, 'mirror into an order location: its copy');
 

@@ -325,6 +325,9 @@ for my $case ([ 8080, 'strict', \@spellings ], [ 8083, 'lenient', [ @spellings, 
         my $answer = $t->get("$path?st=$token", user => "f$port", port => $port, headers => \@headers);
         is($answer->status, 200, "$name: $path") or diag $answer->{raw};
 
+        # the copy is sent beside the answer, not before it
+        $t->wait_for(sub { grep { $_->{head} =~ /^\S+ \/copy/ } backend_got() }) if $path eq '/mirrored';
+
         my @all = backend_got();
         is(scalar(grep { $_->{head} =~ /forged/ } @all), 0, "$name: $path: nothing forged came through")
             or diag grep { /forged/ } map { $_->{head} =~ /(.*)/g } @all;
