@@ -37,7 +37,7 @@ while ($load->running) {
 
 $load->finish;
 
-cmp_ok($kills, '>', 8, "$kills workers were killed");
+cmp_ok($kills, '>', 2, "$kills workers were killed");
 $load->check('kill -9 of workers');
 
 # the master: orphans go on, and a second master's workers serve beside them
