@@ -35,10 +35,6 @@ ngx_http_commerce_share(ngx_commerce_case_t *c, void *conf)
     commerce_reason_t                reason;
     ngx_http_commerce_share_conf_t  *sc = conf;
 
-    if (!(c->request->method & (NGX_HTTP_GET|NGX_HTTP_POST))) {
-        return COMMERCE_R(METHOD_NOT_ALLOWED);
-    }
-
     if (!c->verified || c->user.len == 0) {
         return COMMERCE_R(USER_NOT_VERIFIED);
     }

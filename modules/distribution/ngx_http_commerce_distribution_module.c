@@ -184,10 +184,6 @@ ngx_http_commerce_join(ngx_commerce_case_t *c, void *conf)
 
     dcf = ngx_http_get_module_loc_conf(c->request, ngx_http_commerce_distribution_module);
 
-    if (!(c->request->method & NGX_HTTP_POST)) {
-        return COMMERCE_R(METHOD_NOT_ALLOWED);
-    }
-
     if (!c->verified || c->user.len == 0) {
         return COMMERCE_R(USER_NOT_VERIFIED);
     }
