@@ -16,7 +16,16 @@ commerce_encode_start(commerce_encoder_t *e, commerce_arena_t *arena, size_t roo
     e->failed = (e->start == NULL);
     e->end = e->failed ? NULL : e->start + room;
 
-    commerce_encode_u8(e, COMMERCE_CODEC_FORMAT);
+    commerce_encode_u8(e, 1);
+}
+
+
+void
+commerce_encode_format(commerce_encoder_t *e, unsigned format)
+{
+    if (!e->failed && *e->start < format) {
+        *e->start = (uint8_t) format;
+    }
 }
 
 
@@ -121,7 +130,8 @@ commerce_decode_start(commerce_decoder_t *d, commerce_str_t value)
 {
     d->pos = (const uint8_t *) value.data;
     d->end = value.len != 0 ? d->pos + value.len : d->pos;
-    d->failed = (value.len == 0 || *d->pos != COMMERCE_CODEC_FORMAT);
+    d->format = value.len != 0 ? *d->pos : 0;
+    d->failed = (d->format == 0 || d->format > COMMERCE_CODEC_FORMAT);
 
     if (!d->failed) {
         d->pos++;

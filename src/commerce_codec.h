@@ -3,6 +3,12 @@
  *
  * The bytes of records: a format byte, then fields without names in a fixed order.
  *
+ * A newer format only adds fields at the end of a record.  A record is written in the oldest format that
+ * holds it: fields that a newer one added are written, after commerce_encode_format(), only if one of them
+ * has something to say.  Readers take them from d->format on, and give defaults before.  So both
+ * generations of a binary upgrade read what either wrote, until something really needs the newer format;
+ * the store keeps such records back while an older generation lives (commerce_store.h).
+ *
  *   u8, u32, u64   little endian, fixed width
  *   varint         7 bits per byte, low first; signed numbers as zigzag
  *   text           varint length, then the bytes: at most COMMERCE_ID_MAX, on both sides
@@ -18,7 +24,7 @@
 
 #include "commerce.h"
 
-#define COMMERCE_CODEC_FORMAT  1
+#define COMMERCE_CODEC_FORMAT  2        /* the newest that this build reads and writes */
 #define COMMERCE_CODEC_VARINT  10       /* bytes of the longest one */
 
 /* what a text of this length takes at most */
@@ -31,11 +37,14 @@ typedef struct {
 
 typedef struct {
     const uint8_t  *pos, *end;
+    unsigned        format;
     bool            failed;
 } commerce_decoder_t;
 
 /* room: an upper bound of the record's bytes, format byte included */
 void commerce_encode_start(commerce_encoder_t *e, commerce_arena_t *arena, size_t room);
+/* what follows needs this format: the record is of it */
+void commerce_encode_format(commerce_encoder_t *e, unsigned format);
 void commerce_encode_u8(commerce_encoder_t *e, unsigned value);
 void commerce_encode_u32(commerce_encoder_t *e, uint32_t value);
 void commerce_encode_u64(commerce_encoder_t *e, uint64_t value);
@@ -46,7 +55,7 @@ void commerce_encode_bytes(commerce_encoder_t *e, const uint8_t *bytes, size_t l
 /* the record; data is NULL when anything failed */
 commerce_str_t commerce_encode_finish(commerce_encoder_t *e);
 
-/* reads the format byte */
+/* reads the format byte into d->format */
 void commerce_decode_start(commerce_decoder_t *d, commerce_str_t value);
 uint64_t commerce_decode_varint(commerce_decoder_t *d, uint64_t max);
 int64_t commerce_decode_signed(commerce_decoder_t *d);

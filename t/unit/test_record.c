@@ -131,7 +131,12 @@ test_codec(void)
     is_int(commerce_decode_finish(&d), COMMERCE_OK, "well formed");
 
     commerce_decode_start(&d, S("\2\1"));
-    is_int(commerce_decode_finish(&d), COMMERCE_ERROR, "another format");
+    is_int(d.format, 2, "a newer format");
+    is_int((int64_t) commerce_decode_varint(&d, 1), 1, "is read");
+    commerce_decode_start(&d, S("\3\1"));
+    is_int(commerce_decode_finish(&d), COMMERCE_ERROR, "a format that is too new");
+    commerce_decode_start(&d, S("\0\1"));
+    is_int(commerce_decode_finish(&d), COMMERCE_ERROR, "no format");
     commerce_decode_start(&d, S(""));
     is_int(commerce_decode_finish(&d), COMMERCE_ERROR, "nothing");
     commerce_decode_start(&d, (commerce_str_t) { NULL, 0 });
@@ -150,6 +155,14 @@ test_codec(void)
     ok(d.failed && commerce_decode_signed(&d) == 0, "fails, and gives zeros from there");
     commerce_decode_start(&d, S("\1\1"));
     is_int(commerce_decode_finish(&d), COMMERCE_ERROR, "bytes left over");
+
+    commerce_encode_start(&e, commerce_heap_arena(heap), 8);
+    commerce_encode_varint(&e, 1);
+    commerce_encode_format(&e, 2);
+    commerce_encode_format(&e, 1);
+    commerce_encode_varint(&e, 2);
+    bytes = commerce_encode_finish(&e);
+    ok(bytes.len == 3 && memcmp(bytes.data, "\2\1\2", 3) == 0, "the format that its fields need");
 
     commerce_encode_start(&e, commerce_heap_arena(heap), 3);
     commerce_encode_u32(&e, 1);
