@@ -23,6 +23,10 @@ commerce_encode_start(commerce_encoder_t *e, commerce_arena_t *arena, size_t roo
 void
 commerce_encode_format(commerce_encoder_t *e, unsigned format)
 {
+    if (format > COMMERCE_CODEC_FORMAT) {
+        e->failed = true;
+    }
+
     if (!e->failed && *e->start < format) {
         *e->start = (uint8_t) format;
     }

@@ -24,7 +24,9 @@
 
 #include "commerce.h"
 
+#ifndef COMMERCE_CODEC_FORMAT           /* ci/build --older: a build of the generation before */
 #define COMMERCE_CODEC_FORMAT  2        /* the newest that this build reads and writes */
+#endif
 #define COMMERCE_CODEC_VARINT  10       /* bytes of the longest one */
 
 /* what a text of this length takes at most */
@@ -43,7 +45,7 @@ typedef struct {
 
 /* room: an upper bound of the record's bytes, format byte included */
 void commerce_encode_start(commerce_encoder_t *e, commerce_arena_t *arena, size_t room);
-/* what follows needs this format: the record is of it */
+/* what follows needs this format: the record is of it; one that this build cannot read fails */
 void commerce_encode_format(commerce_encoder_t *e, unsigned format);
 void commerce_encode_u8(commerce_encoder_t *e, unsigned value);
 void commerce_encode_u32(commerce_encoder_t *e, uint32_t value);

@@ -128,6 +128,7 @@ commerce_path_put(commerce_txn_t *txn, const commerce_path_t *key, uint64_t vers
 
     commerce_txn_compare(txn, kept, version);
     commerce_txn_put(txn, kept, value);
+    commerce_txn_format(txn, (uint8_t) value.data[0]);
 }
 
 

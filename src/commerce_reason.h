@@ -110,6 +110,7 @@
     /* the store */                                                             \
     X(STORE_UNAVAILABLE,         DENY, 503, "")                                 \
     X(STORE_UNKNOWN,             DENY, 503, "")                                 \
+    X(STORE_UPGRADING,           DENY, 503, "")                                 \
     X(INTERNAL,                  DENY, 500, "")
 
 typedef enum {

@@ -147,6 +147,8 @@ ok($t->wait_for(sub { status()->{shops}{demo}{in_doubt} == 1 && status()->{store
 
     is($status->{store}{state}, 'ok', 'store: state');
     like($status->{store}{id_space}, qr/^[0-9a-f-]{36}$/, 'store: id space');
+    cmp_ok($status->{store}{format}, '>=', 1, 'store: format');
+    is($status->{store}{held_back}, 0, 'store: nothing is kept back');
     cmp_ok($status->{store}{records}, '>', 3, 'store: records');
     cmp_ok($status->{store}{bytes_used}, '>=', 4096, 'store: bytes used');
     is($status->{store}{bytes_map}, 1 << 30, 'store: size of the map, as configured');

@@ -185,6 +185,7 @@ typedef struct {                            /* shared memory; all may be lost */
     ngx_atomic_t              log_written, log_bytes, log_dropped, log_errors;
     ngx_atomic_t              log_elected_pid;
     ngx_atomic_t              shed, batches, jobs;
+    ngx_atomic_t              held_back;    /* transactions that an older generation could not read */
     ngx_atomic_t              store_failed; /* 0 ok, 1 unavailable, 2 replaced */
 } ngx_commerce_metrics_t;
 
@@ -250,6 +251,9 @@ char *ngx_commerce_order_line_directive(ngx_conf_t *cf, ngx_command_t *cmd, void
 char *ngx_commerce_order_success_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_commerce_order_notice_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 commerce_reason_t ngx_commerce_order_evaluate(ngx_commerce_ctx_t *ctx);
+
+/* ngx_commerce_step.c */
+void ngx_commerce_step_init(void);
 ngx_int_t ngx_commerce_order_step(ngx_commerce_step_t *step);
 
 /* ngx_commerce_outcome.c */

@@ -46,6 +46,7 @@ static void ngx_commerce_executor_expire_running(ngx_msec_t deadline);
 static void ngx_commerce_executor_answer_all(ngx_queue_t *jobs, ngx_uint_t refused);
 static void ngx_commerce_executor_answer(ngx_commerce_job_t *job, commerce_txn_result_t result);
 static void ngx_commerce_executor_report(ngx_uint_t failed);
+static void ngx_commerce_executor_held_back(ngx_uint_t n);
 static ngx_uint_t ngx_commerce_executor_overdue(void);
 
 
@@ -277,7 +278,7 @@ ngx_commerce_executor_thread(void *data, ngx_log_t *log)
 static void
 ngx_commerce_executor_finished(ngx_event_t *ev)
 {
-    ngx_uint_t                i, n, failed;
+    ngx_uint_t                i, n, failed, held;
     ngx_queue_t               done;
     ngx_commerce_executor_t  *ex;
 
@@ -287,14 +288,17 @@ ngx_commerce_executor_finished(ngx_event_t *ev)
 
     ngx_queue_init(&done);
     failed = 0;
+    held = 0;
     n = ex->nbatch;
 
     for (i = 0; i < n; i++) {
         ngx_queue_insert_tail(&done, &ex->batch[i]->queue);
         failed |= (ex->batch[i]->txn.result == COMMERCE_TXN_UNAVAILABLE);
+        held += (ex->batch[i]->txn.result == COMMERCE_TXN_UPGRADING);
     }
 
     ngx_commerce_executor_report(failed);
+    ngx_commerce_executor_held_back(held);
 
     (void) ngx_atomic_fetch_add(&ngx_commerce_worker->metrics->batches, 1);
     (void) ngx_atomic_fetch_add(&ngx_commerce_worker->metrics->jobs, n);
@@ -371,6 +375,25 @@ ngx_commerce_executor_report(ngx_uint_t failed)
 
     metrics->store_failed = commerce_store_replaced(ngx_commerce_worker->store) ? 2 : 1;
     ngx_commerce_complain(commerce_store_error(ngx_commerce_worker->store));
+}
+
+
+static void
+ngx_commerce_executor_held_back(ngx_uint_t n)
+{
+    static time_t  told;
+
+    if (n == 0) {
+        return;
+    }
+
+    (void) ngx_atomic_fetch_add(&ngx_commerce_worker->metrics->held_back, n);
+
+    if (ngx_time() - told >= 60) {
+        told = ngx_time();
+        ngx_log_error(NGX_LOG_WARN, ngx_commerce_worker->cycle->log, 0, "commerce: %s",
+                      commerce_store_error(ngx_commerce_worker->store));
+    }
 }
 
 

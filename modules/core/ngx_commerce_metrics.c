@@ -163,6 +163,7 @@ ngx_commerce_status_store(commerce_write_t *w)
             commerce_write_int(w, "bytes_used", (int64_t) stat.bytes_used);
             commerce_write_int(w, "bytes_map", (int64_t) stat.bytes_map);
             commerce_write_text(w, "id_space", commerce_cstr(stat.id_space));
+            commerce_write_int(w, "format", stat.format);
         }
     }
 
@@ -170,6 +171,7 @@ ngx_commerce_status_store(commerce_write_t *w)
     commerce_write_int(w, "batches", (int64_t) m->batches);
     commerce_write_int(w, "transactions", (int64_t) m->jobs);
     commerce_write_int(w, "shed", (int64_t) m->shed);
+    commerce_write_int(w, "held_back", (int64_t) m->held_back);
     commerce_write_close(w, '}');
 }
 

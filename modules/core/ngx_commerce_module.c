@@ -378,6 +378,7 @@ ngx_commerce_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    ngx_commerce_step_init();
     ngx_commerce_sweep_init();
 
     return NGX_OK;

@@ -562,6 +562,9 @@ ngx_commerce_result(ngx_commerce_ctx_t *ctx, commerce_txn_result_t result, comme
     case COMMERCE_TXN_UNKNOWN:
         return ngx_commerce_without_store(ctx, COMMERCE_R(STORE_UNKNOWN));
 
+    case COMMERCE_TXN_UPGRADING:
+        return ngx_commerce_without_store(ctx, COMMERCE_R(STORE_UPGRADING));
+
     default:
         return ngx_commerce_without_store(ctx, COMMERCE_R(STORE_UNAVAILABLE));
     }

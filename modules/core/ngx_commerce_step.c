@@ -10,12 +10,46 @@
 typedef struct {                            /* a step on its way */
     ngx_commerce_step_t     step;
     ngx_commerce_job_t     *job;
+    ngx_queue_t             held;
 } ngx_commerce_step_job_t;
 
 
+#define NGX_COMMERCE_STEPS_HELD  4096
+#define NGX_COMMERCE_STEP_PAUSE  500
+
+
+static ngx_commerce_step_job_t *ngx_commerce_order_step_create(ngx_commerce_step_t *step);
 static ngx_int_t ngx_commerce_order_step_run(ngx_commerce_step_job_t *sj);
 static ngx_uint_t ngx_commerce_order_step_passed(ngx_commerce_step_t *step, commerce_order_t *order);
 static void ngx_commerce_order_step_done(ngx_commerce_job_t *job);
+static ngx_int_t ngx_commerce_order_step_hold(ngx_commerce_step_t *step);
+static void ngx_commerce_order_step_again(ngx_event_t *ev);
+
+
+static ngx_queue_t       ngx_commerce_steps_held;
+static ngx_uint_t        ngx_commerce_nsteps_held;
+static ngx_event_t       ngx_commerce_step_event;
+static ngx_connection_t  ngx_commerce_step_dummy;
+
+
+void
+ngx_commerce_step_init(void)
+{
+    ngx_event_t  *ev;
+
+    ngx_queue_init(&ngx_commerce_steps_held);
+    ngx_commerce_nsteps_held = 0;
+
+    ev = &ngx_commerce_step_event;
+    ngx_memzero(ev, sizeof(ngx_event_t));
+
+    ngx_commerce_step_dummy.fd = (ngx_socket_t) -1;
+
+    ev->handler = ngx_commerce_order_step_again;
+    ev->data = &ngx_commerce_step_dummy;
+    ev->log = ngx_commerce_worker->cycle->log;
+    ev->cancelable = 1;
+}
 
 
 /* a step that no request waits for; strings are copied */
@@ -23,18 +57,29 @@ static void ngx_commerce_order_step_done(ngx_commerce_job_t *job);
 ngx_int_t
 ngx_commerce_order_step(ngx_commerce_step_t *step)
 {
+    ngx_commerce_step_job_t  *sj;
+
+    sj = ngx_commerce_order_step_create(step);
+
+    return sj ? ngx_commerce_order_step_run(sj) : NGX_ERROR;
+}
+
+
+static ngx_commerce_step_job_t *
+ngx_commerce_order_step_create(ngx_commerce_step_t *step)
+{
     ngx_commerce_job_t       *job;
     ngx_commerce_step_job_t  *sj;
 
     job = ngx_commerce_job_create();
     if (job == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     sj = commerce_alloc(&job->arena, sizeof(ngx_commerce_step_job_t));
     if (sj == NULL) {
         ngx_commerce_job_free(job);
-        return NGX_ERROR;
+        return NULL;
     }
 
     sj->step = *step;
@@ -44,7 +89,7 @@ ngx_commerce_order_step(ngx_commerce_step_t *step)
     sj->step.answer.id = commerce_copy(&job->arena, step->answer.id);
     sj->job = job;
 
-    return ngx_commerce_order_step_run(sj);
+    return sj;
 }
 
 
@@ -163,9 +208,62 @@ ngx_commerce_order_step_done(ngx_commerce_job_t *job)
         return;
     }
 
+    if (job->txn.result == COMMERCE_TXN_UPGRADING && sj->step.step != COMMERCE_STEP_DUE
+        && ngx_commerce_order_step_hold(&sj->step) == NGX_OK)
+    {
+        return;
+    }
+
     if (job->txn.result != COMMERCE_TXN_APPLIED) {
         ngx_log_error(NGX_LOG_WARN, ngx_commerce_worker->cycle->log, 0,
                       "commerce: step \"%s\" of an order was not written, the sweep will look at it",
                       commerce_step_name(sj->step.step));
+    }
+}
+
+
+/*
+ * The store keeps this step back while an older generation serves.  It is tried again: what the upstream said
+ * is told once, and the order would end in doubt without it.
+ */
+
+static ngx_int_t
+ngx_commerce_order_step_hold(ngx_commerce_step_t *step)
+{
+    ngx_commerce_step_job_t  *sj;
+
+    if (ngx_commerce_nsteps_held == NGX_COMMERCE_STEPS_HELD || ngx_exiting) {
+        return NGX_DECLINED;
+    }
+
+    sj = ngx_commerce_order_step_create(step);
+    if (sj == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_queue_insert_tail(&ngx_commerce_steps_held, &sj->held);
+    ngx_commerce_nsteps_held++;
+
+    if (!ngx_commerce_step_event.timer_set) {
+        ngx_add_timer(&ngx_commerce_step_event, NGX_COMMERCE_STEP_PAUSE);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_commerce_order_step_again(ngx_event_t *ev)
+{
+    ngx_queue_t              *q;
+    ngx_commerce_step_job_t  *sj;
+
+    while (!ngx_queue_empty(&ngx_commerce_steps_held)) {
+        q = ngx_queue_head(&ngx_commerce_steps_held);
+        ngx_queue_remove(q);
+        ngx_commerce_nsteps_held--;
+
+        sj = ngx_queue_data(q, ngx_commerce_step_job_t, held);
+        (void) ngx_commerce_order_step_run(sj);
     }
 }

@@ -16,8 +16,14 @@
  * and sync, in a worker they run on pool threads; they may run at once, and beside views: writers wait
  * for each other inside.
  *
- * Files in the store's directory: data.mdb, lock.mdb (LMDB's), store.lock (held shared by everyone who
- * has the store open, exclusively by restore and compact), log.lock (the one writer of the event log).
+ * Formats: the store remembers the newest format of any record in it, and whoever does not know that one
+ * cannot open it.  It is raised by the transaction that brings the first record of a newer format, which
+ * is refused (UPGRADING) for as long as a process that only knows older ones has the store open: so both
+ * generations of a binary upgrade can read whatever either meets.
+ *
+ * Files in the store's directory: data.mdb, lock.mdb (LMDB's), store.lock (held by everyone who has the
+ * store open, in a way that tells the newest format he knows; exclusively by restore and compact), log.lock
+ * (the one writer of the event log).
  */
 
 #ifndef COMMERCE_STORE_H
@@ -54,13 +60,16 @@ typedef enum {
     COMMERCE_TXN_CONFLICT,      /* a compared version differs: not applied */
     COMMERCE_TXN_LIMIT,         /* a counter is at its cap: not applied; failed_tag is that operation's */
     COMMERCE_TXN_UNAVAILABLE,   /* disk full, map full, store gone or replaced: not applied */
-    COMMERCE_TXN_UNKNOWN        /* set by executors only: the batch was running when its deadline passed */
+    COMMERCE_TXN_UNKNOWN,       /* set by executors only: the batch was running when its deadline passed */
+    COMMERCE_TXN_UPGRADING      /* needs a format that a process which has the store open does not know:
+                                   not applied, and will be once that one is gone */
 } commerce_txn_result_t;
 
 typedef struct {
     commerce_arena_t       *arena;      /* owns ops, keys and values until apply() returned */
     commerce_op_t          *ops;
     unsigned                count, room;
+    unsigned                format;     /* the newest among its records; 0 and 1 = the oldest there is */
     bool                    failed;     /* an append ran out of memory or broke a limit: do not apply */
     commerce_txn_result_t   result;
     int                     failed_tag;
@@ -71,6 +80,7 @@ void commerce_txn_init(commerce_txn_t *txn, commerce_arena_t *arena);
 void commerce_txn_compare(commerce_txn_t *txn, commerce_str_t key, uint64_t version);
 void commerce_txn_put(commerce_txn_t *txn, commerce_str_t key, commerce_str_t value);
 void commerce_txn_delete(commerce_txn_t *txn, commerce_str_t key);
+void commerce_txn_format(commerce_txn_t *txn, unsigned format);     /* one of its records is of this format */
 void commerce_txn_add(commerce_txn_t *txn, commerce_str_t key, int64_t n, int64_t cap, int tag);  /* same key twice: merged */
 void commerce_txn_event(commerce_txn_t *txn, commerce_str_t body);     /* a JSON object with members, on one line */
 
@@ -149,7 +159,7 @@ typedef struct {
     uint64_t  last_txn;                 /* commits since creation */
     unsigned  readers;
     char      id_space[40];
-    unsigned  format;                   /* record format of the store */
+    unsigned  format;                   /* the newest of any record; a program must know it to open the store */
 } commerce_store_stat_t;
 
 int commerce_store_stat(commerce_store_t *store, commerce_store_stat_t *stat);

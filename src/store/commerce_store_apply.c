@@ -6,6 +6,7 @@
  * leaves no trace.  An error of LMDB ends the batch, and nothing of it is applied.
  */
 
+#include "../commerce_codec.h"
 #include "commerce_store_lmdb.h"
 
 #include <errno.h>
@@ -17,8 +18,10 @@ typedef struct {
     uint64_t           version;         /* given to what this batch writes; 0 = not known yet */
     uint64_t           sequence;        /* last in the outbox */
     bool               sequenced;       /* sequence is known */
+    unsigned           raised;          /* the store's format is being raised to this; 0 = it is not */
     bool               changed;
     bool               refused;         /* a transaction was malformed */
+    bool               held_back;       /* one needs a format that not everyone knows */
 } commerce_batch_t;
 
 
@@ -28,6 +31,7 @@ static int commerce_batch_begin(commerce_store_t *store, commerce_batch_t *batch
 static int commerce_batch_end(commerce_batch_t *batch, int rc);
 static void commerce_batch_failed(commerce_store_t *store, int rc);
 static int commerce_batch_run(commerce_batch_t *batch, commerce_txn_t *txn);
+static int commerce_batch_format(commerce_batch_t *batch, commerce_txn_t *txn);
 static int commerce_batch_check(commerce_batch_t *batch, commerce_txn_t *txn);
 static int commerce_batch_check_add(commerce_batch_t *batch, commerce_txn_t *txn,
     commerce_op_t *op, const MDB_val *data);
@@ -74,6 +78,11 @@ commerce_store_apply(commerce_store_t *store, commerce_txn_t **txns, unsigned n)
 
     if (batch.refused) {
         commerce_store_fail(store, "a transaction was malformed and not applied");
+
+    } else if (batch.held_back) {
+        commerce_store_fail(store, "a process of an older version has the store in %s open: what "
+                            "that one could not read is not written until it is gone",
+                            store->files.path);
     } else {
         atomic_store_explicit(&store->error, "", memory_order_release);
     }
@@ -187,6 +196,10 @@ commerce_batch_end(commerce_batch_t *batch, int rc)
         rc = mdb_txn_commit(batch->txn);
     }
 
+    if (batch->raised != 0) {
+        commerce_store_files_release(&batch->store->files, batch->raised);
+    }
+
     commerce_store_leave(batch->store);
 
     return rc;
@@ -215,6 +228,10 @@ commerce_batch_run(commerce_batch_t *batch, commerce_txn_t *txn)
 
     rc = commerce_batch_check(batch, txn);
 
+    if (rc == 0 && txn->result == COMMERCE_TXN_APPLIED && txn->format > COMMERCE_STORE_FORMAT) {
+        rc = commerce_batch_format(batch, txn);
+    }
+
     if (rc != 0 || txn->result != COMMERCE_TXN_APPLIED) {
         return rc;
     }
@@ -227,6 +244,54 @@ commerce_batch_run(commerce_batch_t *batch, commerce_txn_t *txn)
     }
 
     return 0;
+}
+
+
+/*
+ * Once the store has a format, nobody can open it who does not know it.  Before, nobody may have it open:
+ * those are kept out from here until the commit.
+ */
+
+static int
+commerce_batch_format(commerce_batch_t *batch, commerce_txn_t *txn)
+{
+    int              rc;
+    commerce_meta_t  meta;
+
+    rc = commerce_store_meta_get(batch->store, batch->txn, &meta);
+
+    if (rc != 0 || txn->format <= meta.format) {
+        return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
+    }
+
+    if (txn->format > COMMERCE_CODEC_FORMAT) {
+        txn->result = COMMERCE_TXN_UNAVAILABLE;
+        batch->refused = true;
+        return 0;
+    }
+
+    batch->raised = txn->format;
+
+    if (batch->held_back || !commerce_store_files_hold(&batch->store->files, txn->format)) {
+        txn->result = COMMERCE_TXN_UPGRADING;
+        batch->held_back = true;
+        return 0;
+    }
+
+    rc = commerce_batch_version(batch);
+    if (rc != 0) {
+        return rc;
+    }
+
+    rc = commerce_store_meta_get(batch->store, batch->txn, &meta);
+    if (rc != 0) {
+        return rc;
+    }
+
+    meta.format = txn->format;
+    batch->changed = true;
+
+    return commerce_store_meta_put(batch->store, batch->txn, &meta, batch->version);
 }
 
 

@@ -2,6 +2,11 @@
  * Copyright (C) ngx_commerce authors
  */
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE     /* locks of open files */
+#endif
+
+#include "../commerce_codec.h"
 #include "commerce_store_files.h"
 
 #include <errno.h>
@@ -12,6 +17,9 @@
 #include <unistd.h>
 
 
+#define COMMERCE_FILES_FLOCK  1         /* this format's processes are seen by their flock */
+
+
 static int commerce_files_name(commerce_store_files_t *files, const char *path);
 static int commerce_files_directory(const char *path, struct stat *st, char *error, size_t size);
 static bool commerce_files_network(const char *path);
@@ -19,6 +27,8 @@ static int commerce_files_owner(const char *path, const struct stat *st, unsigne
     char *error, size_t size);
 static int commerce_files_lock(commerce_store_files_t *files, unsigned flags, char *error,
     size_t size);
+static int commerce_files_present(int fd);
+static int commerce_files_bytes(int fd, int type, unsigned from, unsigned count);
 
 
 int
@@ -57,6 +67,38 @@ commerce_store_files_close(commerce_store_files_t *files)
     if (files->store_lock != -1) {
         close(files->store_lock);
         files->store_lock = -1;
+    }
+}
+
+
+bool
+commerce_store_files_hold(const commerce_store_files_t *files, unsigned format)
+{
+    if (format > COMMERCE_FILES_FLOCK && flock(files->store_lock, LOCK_EX|LOCK_NB) != 0) {
+        return false;
+    }
+
+    if (format > COMMERCE_FILES_FLOCK + 1
+        && commerce_files_bytes(files->store_lock, F_WRLCK, COMMERCE_FILES_FLOCK + 1,
+                                format - COMMERCE_FILES_FLOCK - 1) != 0)
+    {
+        return false;
+    }
+
+    return true;
+}
+
+
+void
+commerce_store_files_release(const commerce_store_files_t *files, unsigned format)
+{
+    if (format > COMMERCE_FILES_FLOCK + 1) {
+        (void) commerce_files_bytes(files->store_lock, F_UNLCK, COMMERCE_FILES_FLOCK + 1,
+                                    format - COMMERCE_FILES_FLOCK - 1);
+    }
+
+    if (format > COMMERCE_FILES_FLOCK) {
+        (void) flock(files->store_lock, LOCK_UN);
     }
 }
 
@@ -246,8 +288,8 @@ commerce_files_lock(commerce_store_files_t *files, unsigned flags, char *error, 
         return COMMERCE_ERROR;
     }
 
-    if (flock(fd, LOCK_SH|LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK) {
+    if (commerce_files_present(fd) != 0) {
+        if (errno == EWOULDBLOCK || errno == EACCES) {
             snprintf(error, size, "the store in %s is being restored or compacted: "
                      "try again when that is done", files->path);
         } else {
@@ -271,4 +313,33 @@ commerce_files_lock(commerce_store_files_t *files, unsigned flags, char *error, 
     }
 
     return COMMERCE_OK;
+}
+
+
+/* says in store.lock that we are here, and what we know */
+
+static int
+commerce_files_present(int fd)
+{
+    return COMMERCE_CODEC_FORMAT == COMMERCE_FILES_FLOCK
+           ? flock(fd, LOCK_SH|LOCK_NB)
+           : commerce_files_bytes(fd, F_RDLCK, COMMERCE_CODEC_FORMAT, 1);
+}
+
+
+/* count 0: to the end.  Unlike a process's locks these survive a close of another descriptor */
+
+static int
+commerce_files_bytes(int fd, int type, unsigned from, unsigned count)
+{
+    struct flock  lock;
+
+    memset(&lock, 0, sizeof(struct flock));
+
+    lock.l_type = (short) type;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = from;
+    lock.l_len = count;
+
+    return fcntl(fd, F_OFD_SETLK, &lock);
 }

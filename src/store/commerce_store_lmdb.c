@@ -5,6 +5,7 @@
  * commerce_store_apply.c, reading in commerce_store_view.c.
  */
 
+#include "../commerce_codec.h"
 #include "commerce_store_lmdb.h"
 
 #include <errno.h>
@@ -328,10 +329,10 @@ commerce_store_check_meta(commerce_store_t *store, const commerce_store_options_
         return COMMERCE_ERROR;
     }
 
-    if (meta.format != COMMERCE_STORE_FORMAT) {
+    if (meta.format < COMMERCE_STORE_FORMAT || meta.format > COMMERCE_CODEC_FORMAT) {
         snprintf(error, size, "the store in %s has format %llu, this program knows %d: use the "
                  "version that wrote it", store->files.path, (unsigned long long) meta.format,
-                 COMMERCE_STORE_FORMAT);
+                 COMMERCE_CODEC_FORMAT);
         return COMMERCE_ERROR;
     }
 

@@ -10,6 +10,8 @@
  *   01..fe ...          records and counters
  *   ff + 8 bytes        outbox, by sequence, big endian: always the end of the tree
  *
+ * meta.format is the newest format of any record: written before the first one of it, never lowered.
+ *
  * Every value begins with its version (8 bytes, little endian), numbers in payloads are little
  * endian.  A counter is a record with 8 bytes of payload.
  *
@@ -27,7 +29,7 @@
 #include <lmdb.h>
 #include <stdatomic.h>
 
-#define COMMERCE_STORE_FORMAT   1
+#define COMMERCE_STORE_FORMAT   1       /* of a store without records */
 #define COMMERCE_STORE_READERS  512
 #define COMMERCE_STORE_MAP      ((size_t) 64 << 30)
 #define COMMERCE_VERSION_SIZE   8

@@ -61,6 +61,15 @@ commerce_txn_put(commerce_txn_t *txn, commerce_str_t key, commerce_str_t value)
 
 
 void
+commerce_txn_format(commerce_txn_t *txn, unsigned format)
+{
+    if (format > txn->format) {
+        txn->format = format;
+    }
+}
+
+
+void
 commerce_txn_delete(commerce_txn_t *txn, commerce_str_t key)
 {
     (void) commerce_txn_keyed(txn, COMMERCE_OP_DELETE, key);

@@ -7,6 +7,10 @@
 #ifndef STORE_KIT_H
 #define STORE_KIT_H
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE     /* locks of open files */
+#endif
+
 #include "tap.h"
 #include "store/commerce_store.h"
 
@@ -207,6 +211,17 @@ outbox_count(commerce_store_t *store, uint64_t *first, uint64_t *last)
     commerce_view_end(view);
 
     return count;
+}
+
+
+/* of all generations but the first: F_WRLCK as restore takes it, F_UNLCK; 0 or -1 */
+
+static inline int
+lock_all(int fd, int type)
+{
+    struct flock  lock = { .l_type = (short) type, .l_whence = SEEK_SET };
+
+    return fcntl(fd, F_OFD_SETLK, &lock);
 }
 
 

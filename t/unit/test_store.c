@@ -45,9 +45,9 @@ test_open(void)
 
     snprintf(name, sizeof(name), "%s/store.lock", path);
     fd = open(name, O_RDWR|O_CLOEXEC);
-    ok(flock(fd, LOCK_EX|LOCK_NB) != 0, "store.lock is held shared");
+    ok(lock_all(fd, F_WRLCK) != 0, "store.lock is held shared");
     commerce_store_close(store);
-    ok(flock(fd, LOCK_EX|LOCK_NB) == 0, "and let go");
+    ok(lock_all(fd, F_WRLCK) == 0, "and let go");
 
     ok(open_store(path, 0) == NULL && strstr(error, "restored or compacted"), "in restore: %s",
        error);
