@@ -40,7 +40,9 @@ commerce_mac_init(commerce_keyring_t *ring)
     ring->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     ring->digest = EVP_MD_CTX_new();
 
-    if (ring->hkdf == NULL || ring->hmac == NULL || ring->sha256 == NULL || ring->digest == NULL) {
+    if (ring->hkdf == NULL || ring->hmac == NULL || ring->sha256 == NULL || ring->digest == NULL
+        || EVP_Digest("", 0, ring->empty, NULL, ring->sha256, NULL) != 1)
+    {
         ERR_clear_error();
         return COMMERCE_ERROR;
     }
@@ -141,6 +143,11 @@ commerce_keyring_pseudonym(commerce_keyring_t *ring, commerce_str_t shop, commer
 int
 commerce_keyring_sha256(commerce_keyring_t *ring, const void *data, size_t len, uint8_t digest[32])
 {
+    if (len == 0) {
+        memcpy(digest, ring->empty, sizeof(ring->empty));
+        return COMMERCE_OK;
+    }
+
     if (EVP_DigestInit_ex2(ring->digest, ring->sha256, NULL) != 1
         || EVP_DigestUpdate(ring->digest, data, len) != 1
         || EVP_DigestFinal_ex(ring->digest, digest, NULL) != 1)

@@ -53,6 +53,7 @@ struct commerce_keyring_s {
     EVP_MAC             *hmac;
     EVP_MD              *sha256;
     EVP_MD_CTX          *digest;
+    uint8_t              empty[32];         /* SHA-256 of nothing: of every order without a body */
     commerce_mac_slot_t  slots[COMMERCE_MAC_SLOTS];
 };
 

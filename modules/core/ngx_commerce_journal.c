@@ -379,6 +379,7 @@ ngx_commerce_journal_started(void)
 
     commerce_write_text(&w, "build", commerce_string(NGX_COMMERCE_VERSION));
     commerce_write_int(&w, "abi", NGX_COMMERCE_ABI);
+    commerce_write_text(&w, "chain_hash", commerce_string(COMMERCE_LOG_CHAIN_HASH));
 
     ngx_commerce_journal_event(commerce_event_finish(&w));
 }

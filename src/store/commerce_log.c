@@ -45,7 +45,7 @@ struct commerce_log_s {
     uint64_t              synced;           /* outbox sequence on disk, but not yet trimmed */
 
     char                  chain[COMMERCE_LOG_CHAIN];
-    EVP_MD               *sha256;
+    EVP_MD               *hash;
     EVP_MD_CTX           *digest;
 
     int                   lock;             /* the elected one's, or -1 */
@@ -104,10 +104,10 @@ commerce_log_create(const commerce_log_origin_t *origin)
     commerce_log_file_init(&log->file);
     memset(log->chain, '0', COMMERCE_LOG_CHAIN);
 
-    log->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    log->hash = EVP_MD_fetch(NULL, COMMERCE_LOG_CHAIN_HASH, NULL);
     log->digest = EVP_MD_CTX_new();
 
-    if (log->sha256 == NULL || log->digest == NULL
+    if (log->hash == NULL || log->digest == NULL
         || commerce_log_strings(log, origin) != COMMERCE_OK)
     {
         commerce_log_destroy(log);
@@ -130,7 +130,7 @@ commerce_log_destroy(commerce_log_t *log)
     }
 
     EVP_MD_CTX_free(log->digest);
-    EVP_MD_free(log->sha256);
+    EVP_MD_free(log->hash);
     free(log);
 }
 
@@ -512,7 +512,7 @@ commerce_log_chain(commerce_log_t *log, char chain[COMMERCE_LOG_CHAIN], commerce
     unsigned  size;
     uint8_t   hash[EVP_MAX_MD_SIZE];
 
-    if (EVP_DigestInit_ex2(log->digest, log->sha256, NULL) != 1
+    if (EVP_DigestInit_ex2(log->digest, log->hash, NULL) != 1
         || EVP_DigestUpdate(log->digest, chain, COMMERCE_LOG_CHAIN) != 1
         || EVP_DigestUpdate(log->digest, body.data, body.len) != 1
         || EVP_DigestFinal_ex(log->digest, hash, &size) != 1)
