@@ -122,8 +122,6 @@ commerce_campaign_parse(commerce_arena_t *arena, commerce_str_t json,
     memset(campaign, 0, sizeof(commerce_campaign_t));
 
     campaign->until = COMMERCE_FOREVER;
-    campaign->total_limit = COMMERCE_FOREVER;
-    campaign->user_limit = COMMERCE_FOREVER;
     campaign->enabled = true;
 
     reason = commerce_json_parse(arena, json, &root);
@@ -147,6 +145,17 @@ commerce_campaign_parse(commerce_arena_t *arena, commerce_str_t json,
     }
 
     return commerce_campaign_sensible(&parser);
+}
+
+
+commerce_fen_t
+commerce_campaign_maximum(const commerce_campaign_t *campaign)
+{
+    if (campaign->fixed > 0) {
+        return campaign->fixed;
+    }
+
+    return campaign->cap > 0 ? campaign->cap : -1;
 }
 
 
@@ -423,7 +432,7 @@ commerce_campaign_total_limit(commerce_campaign_parser_t *parser, const char *pa
         return COMMERCE_ERROR;
     }
 
-    parser->campaign->total_limit = (int64_t) value;
+    parser->campaign->limits[COMMERCE_COUNT_TOTAL] = (int64_t) value;
 
     return COMMERCE_OK;
 }
@@ -441,7 +450,7 @@ commerce_campaign_user_limit(commerce_campaign_parser_t *parser, const char *pat
         return COMMERCE_ERROR;
     }
 
-    parser->campaign->user_limit = (int64_t) value;
+    parser->campaign->limits[COMMERCE_COUNT_USER] = (int64_t) value;
 
     return COMMERCE_OK;
 }

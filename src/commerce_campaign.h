@@ -21,8 +21,20 @@
 
 #include "commerce_json.h"
 #include "commerce_amount.h"
+#include "commerce_zone.h"
 
 #define COMMERCE_CAMPAIGN_SKUS  256
+
+/* what a use counts against; a stored set of these has bit 1 << n for each, so that it only grows at its end */
+typedef enum {
+    COMMERCE_COUNT_TOTAL,
+    COMMERCE_COUNT_USER,
+    COMMERCE_COUNT_DAY,                 /* of the campaign's zone */
+    COMMERCE_COUNT_USER_DAY,
+    COMMERCE_COUNT_GROUP,               /* of the order's winner; orders without one share one more */
+    COMMERCE_COUNT_SELLER,              /* the same */
+    COMMERCE_COUNTS
+} commerce_count_t;
 
 typedef struct {
     unsigned         number;            /* 1..2^14-1: stands in the codes; given by the store */
@@ -34,7 +46,9 @@ typedef struct {
     commerce_fen_t   minimum_spend;
     commerce_str_t  *skus;
     unsigned         sku_count;         /* 0 = all */
-    int64_t          total_limit, user_limit;   /* COMMERCE_FOREVER = none */
+    int64_t          limits[COMMERCE_COUNTS];   /* uses; 0 = none */
+    commerce_fen_t   budgets[COMMERCE_COUNTS];  /* discount given; 0 = none */
+    commerce_zone_t  zone;              /* whose days are counted */
     uint64_t         promoter;          /* person number; 0 = none */
     commerce_str_t   promoter_id;
     bool             holder_required;
@@ -48,6 +62,9 @@ typedef struct {
  */
 int commerce_campaign_parse(commerce_arena_t *arena, commerce_str_t json, commerce_campaign_t *campaign,
     char *error, size_t error_size);
+
+/* the most that one of its coupons can take off an order whose amounts are not known; -1: no such bound */
+commerce_fen_t commerce_campaign_maximum(const commerce_campaign_t *campaign);
 
 /* "2026-11-01T00:00:00+08:00" or "...Z" to UTC seconds; COMMERCE_ERROR for anything else */
 int commerce_time_parse(commerce_str_t text, commerce_time_t *time);

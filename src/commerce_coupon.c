@@ -105,6 +105,7 @@ commerce_coupon_reserve(commerce_coupon_t *coupon, commerce_str_t order_user,
         coupon->order_key = order_key;
         coupon->used_by = order_user;
         coupon->changed = now;
+        memset(&coupon->counted, 0, sizeof(commerce_counted_t));
         return COMMERCE_R(OK);
 
     case COMMERCE_COUPON_RESERVED:
@@ -195,6 +196,7 @@ commerce_coupon_issue(commerce_coupon_t *coupon, commerce_time_t now)
     coupon->order_key = commerce_string("");
     coupon->used_by = commerce_string("");
     coupon->changed = now;
+    memset(&coupon->counted, 0, sizeof(commerce_counted_t));
 }
 
 

@@ -26,6 +26,19 @@ typedef enum {
 
 const char *commerce_coupon_state_name(commerce_coupon_state_t state);
 
+/*
+ * What a use was counted against when it was reserved (commerce_count.h), so that giving it back gives back
+ * exactly that, to the day it was reserved on, whatever became of the campaign.  The totals of campaign and
+ * user are counted always; sets are of bits 1 << commerce_count_t.
+ */
+typedef struct {
+    unsigned        uses;               /* counters of uses beside the totals of campaign and user */
+    unsigned        money;              /* counters of discount */
+    int32_t         day;                /* commerce_zone_day() */
+    commerce_str_t  group, seller;      /* ids; empty = none */
+    commerce_fen_t  discount;
+} commerce_counted_t;
+
 typedef struct {
     unsigned                 campaign;
     uint32_t                 serial;
@@ -36,6 +49,7 @@ typedef struct {
     commerce_str_t           used_by;       /* user whose limit it counts against */
     commerce_time_t          changed;
     unsigned                 cycles;        /* times it was rolled back */
+    commerce_counted_t       counted;       /* of the use at hand; zeroed when issued */
 } commerce_coupon_t;
 
 /* a line of an order, as the rules see it */

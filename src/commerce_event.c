@@ -18,7 +18,6 @@ static uint64_t commerce_event_mix(uint64_t hash, uint64_t word);
 static void commerce_event_write_fen(commerce_write_t *w, const char *name, commerce_fen_t fen);
 static const commerce_credit_t *commerce_event_credit(const commerce_order_t *order,
     int index);
-static const commerce_credit_t *commerce_event_winner(const commerce_order_t *order);
 static void commerce_event_write_lines(commerce_write_t *w, const commerce_order_t *order);
 static void commerce_event_write_coupons(commerce_write_t *w, const commerce_order_t *order);
 static void commerce_event_write_doubt(commerce_write_t *w, unsigned doubt);
@@ -148,7 +147,7 @@ commerce_event_order_size(const commerce_order_t *order)
     size = COMMERCE_EVENT_HEAD + COMMERCE_EVENT_NUMBERS
            + commerce_event_texts(order->key.len, order->id.len, order->pseudonym.len, 0);
 
-    credit = commerce_event_winner(order);
+    credit = commerce_order_winner(order);
 
     if (credit != NULL) {
         size += COMMERCE_EVENT_PART
@@ -216,7 +215,7 @@ commerce_event_write_credits(commerce_write_t *w, const commerce_order_t *order)
     unsigned                  i;
     const commerce_credit_t  *credit;
 
-    credit = commerce_event_winner(order);
+    credit = commerce_order_winner(order);
 
     if (credit != NULL) {
         commerce_write_optional(w, "seller", credit->seller_id);
@@ -306,20 +305,6 @@ commerce_event_credit(const commerce_order_t *order, int index)
 {
     return (index >= 0 && index < (int) order->credit_count && index < COMMERCE_CREDITS_MAX)
            ? &order->credits[index] : NULL;
-}
-
-
-/* of the first line; of an order that names no lines, the first credit that is one */
-
-static const commerce_credit_t *
-commerce_event_winner(const commerce_order_t *order)
-{
-    if (order->line_count != 0) {
-        return commerce_event_credit(order, order->lines[0].credit);
-    }
-
-    return (order->credit_count != 0 && !order->credits[0].contributor) ? &order->credits[0]
-                                                                        : NULL;
 }
 
 

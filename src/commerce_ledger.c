@@ -60,8 +60,7 @@ commerce_ledger_open(commerce_ledger_t *ledger, commerce_order_t *order,
 
     for (i = 0; i < count; i++) {
         if (counted[i]) {
-            commerce_ledger_count(ledger, work.coupons[i].campaign, work.coupons[i].used_by, 1,
-                                  uses[i].campaign.total_limit, uses[i].campaign.user_limit);
+            commerce_ledger_count(ledger, &work.coupons[i], &uses[i].campaign);
         }
 
         commerce_ledger_coupon_event(&work, i, "coupon_reserve", uses[i].coupon.state,
@@ -148,6 +147,11 @@ commerce_ledger_admit(const commerce_order_t *order, const commerce_use_request_
 
         } else {
             counted[i] = true;
+
+            if (reason == COMMERCE_R(OK)) {
+                reason = commerce_ledger_begin(order, coupon, &uses[i].campaign,
+                                               uses[i].discount, now);
+            }
         }
 
         if (reason != COMMERCE_R(OK)) {
@@ -232,9 +236,8 @@ commerce_ledger_reopen(commerce_ledger_t *ledger, commerce_order_t *order, uint6
             continue;
         }
 
+        commerce_ledger_count(ledger, &work.coupons[i], &campaigns[i]);
         order->coupons[i].use = COMMERCE_USE_RESERVED;
-        commerce_ledger_count(ledger, work.coupons[i].campaign, work.coupons[i].used_by, 1,
-                              campaigns[i].total_limit, campaigns[i].user_limit);
         commerce_ledger_coupon_event(&work, i, "coupon_reserve", COMMERCE_COUPON_ISSUED,
                                      COMMERCE_COUPON_RESERVED, COMMERCE_R(OK));
     }
@@ -287,6 +290,8 @@ commerce_ledger_retake(commerce_ledger_work_t *work, unsigned i, commerce_campai
 
     if (reason == COMMERCE_R(OK)) {
         work->dirty[i] = true;
+        reason = commerce_ledger_begin(work->order, coupon, campaign,
+                                       work->order->coupons[i].discount, work->ledger->now);
 
     } else if (reason == COMMERCE_R(COUPON_IDEMPOTENT_REPLAY)) {
 

@@ -39,8 +39,9 @@ typedef struct {
  * ORDER_KEY_MALFORMED (key or user is no id), ORDER_MALFORMED (more than COMMERCE_LINES_MAX lines, a SKU that
  * is no id): what no later step could store or tell; the transaction is empty then.  INTERNAL: it must not be
  * applied.  *refused (may be NULL):
- * the index of the coupon.  Limits are checked when the transaction is applied: failed_tag is
- * COUPON_TOTAL_LIMIT or COUPON_CUSTOMER_LIMIT.
+ * the index of the coupon.  Limits and budgets are checked when the transaction is applied: failed_tag is the
+ * reason of the one that failed (commerce_count.h); COUPON_BUDGET_EXHAUSTED is returned where nobody can tell
+ * what the use costs.
  */
 commerce_reason_t commerce_ledger_open(commerce_ledger_t *ledger, commerce_order_t *order,
     const commerce_use_request_t *uses, unsigned count, unsigned *refused);

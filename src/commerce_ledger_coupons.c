@@ -13,8 +13,9 @@ static void commerce_ledger_give_back(commerce_ledger_work_t *work, unsigned i,
     commerce_reason_t reason);
 static void commerce_ledger_redeem(commerce_ledger_work_t *work, unsigned i);
 static commerce_reason_t commerce_ledger_take_again(commerce_ledger_work_t *work, unsigned i);
-static bool commerce_ledger_full(commerce_ledger_t *ledger, commerce_str_t counter,
-    int64_t limit);
+static void commerce_ledger_add(commerce_ledger_t *ledger, const commerce_count_op_t *ops,
+    unsigned count, int sign);
+static bool commerce_ledger_full(commerce_ledger_t *ledger, const commerce_count_op_t *op);
 
 
 void
@@ -45,8 +46,7 @@ static void
 commerce_ledger_give_back(commerce_ledger_work_t *work, unsigned i, commerce_reason_t reason)
 {
     bool                      redeemed;
-    commerce_str_t            used_by;
-    commerce_coupon_t        *coupon;
+    commerce_coupon_t         before, *coupon;
     commerce_reason_t         done;
     commerce_order_coupon_t  *use = &work->order->coupons[i];
 
@@ -60,7 +60,7 @@ commerce_ledger_give_back(commerce_ledger_work_t *work, unsigned i, commerce_rea
     }
 
     redeemed = (use->use == COMMERCE_USE_REDEEMED);
-    used_by = coupon->used_by;
+    before = *coupon;
 
     done = redeemed ? commerce_coupon_rollback(coupon, work->order->user, work->order->key,
                                                work->ledger->now)
@@ -74,8 +74,7 @@ commerce_ledger_give_back(commerce_ledger_work_t *work, unsigned i, commerce_rea
     }
 
     work->dirty[i] = true;
-    commerce_ledger_count(work->ledger, use->campaign, used_by, -1, COMMERCE_FOREVER,
-                          COMMERCE_FOREVER);
+    commerce_ledger_count_back(work->ledger, &before);
 
     commerce_ledger_coupon_event(work, i, redeemed ? "coupon_rollback" : "coupon_release",
                                  redeemed ? COMMERCE_COUPON_REDEEMED : COMMERCE_COUPON_RESERVED,
@@ -133,11 +132,13 @@ commerce_ledger_redeem(commerce_ledger_work_t *work, unsigned i)
 static commerce_reason_t
 commerce_ledger_take_again(commerce_ledger_work_t *work, unsigned i)
 {
-    int                   rc;
-    bool                  full;
-    commerce_coupon_t    *coupon = &work->coupons[i];
-    commerce_ledger_t    *ledger = work->ledger;
-    commerce_campaign_t   campaign;
+    int                    rc;
+    bool                   full;
+    unsigned               k, count;
+    commerce_coupon_t     *coupon = &work->coupons[i];
+    commerce_ledger_t     *ledger = work->ledger;
+    commerce_campaign_t    campaign;
+    commerce_count_op_t    ops[COMMERCE_COUNT_OPS];
 
     if (commerce_coupon_reserve(coupon, work->order->user, work->order->key, ledger->now)
         != COMMERCE_R(OK))
@@ -151,20 +152,26 @@ commerce_ledger_take_again(commerce_ledger_work_t *work, unsigned i)
         work->failed = true;
     }
 
-    full = rc == COMMERCE_OK
-           && (commerce_ledger_full(ledger,
-                                    commerce_counter_total(ledger->reader->arena,
-                                                           ledger->reader->shop,
-                                                           coupon->campaign),
-                                    campaign.total_limit)
-               || commerce_ledger_full(ledger,
-                                       commerce_counter_user(ledger->reader->arena,
-                                                             ledger->reader->shop,
-                                                             coupon->campaign, coupon->used_by),
-                                       campaign.user_limit));
+    /* a budget that cannot tell what the use costs counts nothing for it, and is exceeded */
 
-    commerce_ledger_count(ledger, coupon->campaign, coupon->used_by, 1, COMMERCE_FOREVER,
-                          COMMERCE_FOREVER);
+    full = rc == COMMERCE_OK
+           && commerce_ledger_begin(work->order, coupon, &campaign,
+                                    work->order->coupons[i].discount, ledger->now)
+              != COMMERCE_R(OK);
+
+    if (full) {
+        coupon->counted.discount = 0;
+    }
+
+    count = commerce_count_ops(ledger->txn->arena, ledger->reader->shop, coupon,
+                               rc == COMMERCE_OK ? &campaign : NULL, ops);
+
+    for (k = 0; k < count; k++) {
+        full = full || commerce_ledger_full(ledger, &ops[k]);
+        ops[k].cap = COMMERCE_FOREVER;
+    }
+
+    commerce_ledger_add(ledger, ops, count, 1);
 
     if (full) {
         return COMMERCE_R(BUDGET_EXCEEDED_BY_NOTICE);
@@ -175,30 +182,30 @@ commerce_ledger_take_again(commerce_ledger_work_t *work, unsigned i)
 }
 
 
-/* is the counter at its limit, with what this transaction adds? */
+/* would it pass its cap, with what this transaction adds besides? */
 
 static bool
-commerce_ledger_full(commerce_ledger_t *ledger, commerce_str_t counter, int64_t limit)
+commerce_ledger_full(commerce_ledger_t *ledger, const commerce_count_op_t *op)
 {
     int64_t         value;
     unsigned        i;
-    commerce_op_t  *op;
+    commerce_op_t  *other;
 
-    if (limit == COMMERCE_FOREVER
-        || commerce_view_counter(ledger->reader->view, counter, &value) != COMMERCE_OK)
+    if (op->cap == COMMERCE_FOREVER
+        || commerce_view_counter(ledger->reader->view, op->key, &value) != COMMERCE_OK)
     {
         return false;
     }
 
     for (i = 0; i < ledger->txn->count; i++) {
-        op = &ledger->txn->ops[i];
+        other = &ledger->txn->ops[i];
 
-        if (op->kind == COMMERCE_OP_ADD && commerce_equal(op->key, counter)) {
-            value += op->n;
+        if (other->kind == COMMERCE_OP_ADD && commerce_equal(other->key, op->key)) {
+            value += other->n;
         }
     }
 
-    return value >= limit;
+    return value > op->cap - op->n;
 }
 
 
@@ -241,17 +248,55 @@ commerce_ledger_store(commerce_ledger_work_t *work)
 }
 
 
-void
-commerce_ledger_count(commerce_ledger_t *ledger, unsigned campaign, commerce_str_t user,
-    int64_t n, int64_t total_limit, int64_t user_limit)
+commerce_reason_t
+commerce_ledger_begin(const commerce_order_t *order, commerce_coupon_t *coupon,
+    const commerce_campaign_t *campaign, commerce_fen_t discount, commerce_time_t now)
 {
-    commerce_str_t     shop = ledger->reader->shop;
-    commerce_arena_t  *arena = ledger->txn->arena;
+    commerce_count_for_t      what;
+    const commerce_credit_t  *winner;
 
-    commerce_txn_add(ledger->txn, commerce_counter_total(arena, shop, campaign), n, total_limit,
-                     COMMERCE_R(COUPON_TOTAL_LIMIT));
-    commerce_txn_add(ledger->txn, commerce_counter_user(arena, shop, campaign, user), n,
-                     user_limit, COMMERCE_R(COUPON_CUSTOMER_LIMIT));
+    winner = commerce_order_winner(order);
+
+    what.group = winner != NULL ? winner->group_id : commerce_string("");
+    what.seller = winner != NULL ? winner->seller_id : commerce_string("");
+    what.discount = discount;
+
+    return commerce_count_begin(coupon, campaign, &what, now);
+}
+
+
+void
+commerce_ledger_count(commerce_ledger_t *ledger, const commerce_coupon_t *coupon,
+    const commerce_campaign_t *campaign)
+{
+    unsigned             count;
+    commerce_count_op_t  ops[COMMERCE_COUNT_OPS];
+
+    count = commerce_count_ops(ledger->txn->arena, ledger->reader->shop, coupon, campaign, ops);
+    commerce_ledger_add(ledger, ops, count, 1);
+}
+
+
+void
+commerce_ledger_count_back(commerce_ledger_t *ledger, const commerce_coupon_t *coupon)
+{
+    unsigned             count;
+    commerce_count_op_t  ops[COMMERCE_COUNT_OPS];
+
+    count = commerce_count_ops(ledger->txn->arena, ledger->reader->shop, coupon, NULL, ops);
+    commerce_ledger_add(ledger, ops, count, -1);
+}
+
+
+static void
+commerce_ledger_add(commerce_ledger_t *ledger, const commerce_count_op_t *ops, unsigned count,
+    int sign)
+{
+    unsigned  i;
+
+    for (i = 0; i < count; i++) {
+        commerce_txn_add(ledger->txn, ops[i].key, sign * ops[i].n, ops[i].cap, ops[i].reason);
+    }
 }
 
 
@@ -259,18 +304,17 @@ void
 commerce_ledger_coupon_event(commerce_ledger_work_t *work, unsigned i, const char *type,
     commerce_coupon_state_t from, commerce_coupon_state_t to, commerce_reason_t reason)
 {
-    int                             credit;
     char                           *buffer;
     size_t                          size;
     commerce_str_t                  seller;
     commerce_write_t                w;
     commerce_order_t               *order = work->order;
     commerce_ledger_t              *ledger = work->ledger;
+    const commerce_credit_t        *winner;
     const commerce_order_coupon_t  *use = &order->coupons[i];
 
-    credit = order->line_count != 0 ? order->lines[0].credit : -1;
-    seller = (credit >= 0 && credit < (int) order->credit_count)
-             ? order->credits[credit].seller_id : commerce_string("");
+    winner = commerce_order_winner(order);
+    seller = winner != NULL ? winner->seller_id : commerce_string("");
 
     size = COMMERCE_LEDGER_COUPON_EVENT
            + COMMERCE_LEDGER_ESCAPE * (use->campaign_id.len + order->key.len

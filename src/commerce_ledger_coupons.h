@@ -10,6 +10,7 @@
 #ifndef COMMERCE_LEDGER_COUPONS_H
 #define COMMERCE_LEDGER_COUPONS_H
 
+#include "commerce_count.h"
 #include "commerce_ledger.h"
 
 /* one call's work; index: of the order's coupons */
@@ -34,9 +35,20 @@ commerce_coupon_t *commerce_ledger_load(commerce_ledger_work_t *work, unsigned i
 /* appends the changed coupons to the transaction */
 void commerce_ledger_store(commerce_ledger_work_t *work);
 
-/* n uses more of the campaign, by this user, but not more than the limits */
-void commerce_ledger_count(commerce_ledger_t *ledger, unsigned campaign, commerce_str_t user,
-    int64_t n, int64_t total_limit, int64_t user_limit);
+/*
+ * A use begins with this coupon's reservation: remembers what it counts against (commerce_count_begin), which is
+ * the order's winner and this discount (-1 = not known).  Nothing is written.
+ * OK, COUPON_BUDGET_EXHAUSTED.
+ */
+commerce_reason_t commerce_ledger_begin(const commerce_order_t *order, commerce_coupon_t *coupon,
+    const commerce_campaign_t *campaign, commerce_fen_t discount, commerce_time_t now);
+
+/* counts the use that has begun, within the campaign's limits as the transaction is applied */
+void commerce_ledger_count(commerce_ledger_t *ledger, const commerce_coupon_t *coupon,
+    const commerce_campaign_t *campaign);
+
+/* the use has ended: gives back what it was counted against; coupon: as it was while reserved or redeemed */
+void commerce_ledger_count_back(commerce_ledger_t *ledger, const commerce_coupon_t *coupon);
 
 void commerce_ledger_coupon_event(commerce_ledger_work_t *work, unsigned i, const char *type,
     commerce_coupon_state_t from, commerce_coupon_state_t to, commerce_reason_t reason);

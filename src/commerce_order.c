@@ -58,6 +58,23 @@ commerce_step_name(commerce_step_t step)
 }
 
 
+const commerce_credit_t *
+commerce_order_winner(const commerce_order_t *order)
+{
+    int  credit;
+
+    if (order->line_count == 0) {
+        return (order->credit_count != 0 && !order->credits[0].contributor) ? &order->credits[0]
+                                                                            : NULL;
+    }
+
+    credit = order->lines[0].credit;
+
+    return (credit >= 0 && credit < (int) order->credit_count && credit < COMMERCE_CREDITS_MAX)
+           ? &order->credits[credit] : NULL;
+}
+
+
 commerce_arrival_t
 commerce_order_arrive(const commerce_order_t *existing,
     const uint8_t fingerprint[COMMERCE_FINGERPRINT], commerce_time_t now,

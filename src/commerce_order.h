@@ -102,6 +102,9 @@ typedef struct {
     unsigned                 coupon_count;
 } commerce_order_t;
 
+/* whose the order is: the first line's credit, without lines the first that won; NULL = house */
+const commerce_credit_t *commerce_order_winner(const commerce_order_t *order);
+
 /* what an order request meets under its key */
 typedef enum {
     COMMERCE_ARRIVAL_NEW,

@@ -41,18 +41,28 @@ commerce_path_coupon(commerce_path_t *key, commerce_str_t shop, unsigned campaig
 
 
 void
-commerce_path_counter(commerce_path_t *key, commerce_str_t shop, char counter, unsigned campaign,
-    commerce_str_t user)
+commerce_path_counter(commerce_path_t *key, commerce_str_t shop, unsigned campaign,
+    commerce_count_t which, bool money, int32_t day, commerce_str_t name)
 {
-    char  name[2] = { counter, '/' };
+    char  kind[2] = { '\0', '/' };
+
+    static const char  uses[COMMERCE_COUNTS] = { 't', 'v', 'd', 'w', 'g', 's' };
+    static const char  fen[COMMERCE_COUNTS] = { 'T', 'V', 'D', 'W', 'G', 'S' };
+
+    kind[0] = money ? fen[which] : uses[which];
 
     commerce_path_start(key, shop, 'n');
-    commerce_path_append(key, (commerce_str_t) { name, sizeof(name) });
+    commerce_path_append(key, (commerce_str_t) { kind, sizeof(kind) });
     commerce_path_hex(key, campaign, 4);
 
-    if (counter == 'v') {
+    if (which == COMMERCE_COUNT_DAY || which == COMMERCE_COUNT_USER_DAY) {
         commerce_path_append(key, commerce_string("/"));
-        commerce_path_append(key, user);
+        commerce_path_hex(key, (uint32_t) day, 8);
+    }
+
+    if (which != COMMERCE_COUNT_TOTAL && which != COMMERCE_COUNT_DAY) {
+        commerce_path_append(key, commerce_string("/"));
+        commerce_path_append(key, name);
     }
 }
 

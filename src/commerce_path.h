@@ -24,9 +24,9 @@ void commerce_path_number(commerce_path_t *key, commerce_str_t shop, char kind, 
 void commerce_path_text(commerce_path_t *key, commerce_str_t shop, char kind, commerce_str_t text);
 void commerce_path_coupon(commerce_path_t *key, commerce_str_t shop, unsigned campaign,
     uint32_t serial);
-/* kind of counter, campaign, and for a user's uses the user */
-void commerce_path_counter(commerce_path_t *key, commerce_str_t shop, char counter,
-    unsigned campaign, commerce_str_t user);
+/* a campaign's counter, of uses or of fen; day and name only where this one has them */
+void commerce_path_counter(commerce_path_t *key, commerce_str_t shop, unsigned campaign,
+    commerce_count_t which, bool money, int32_t day, commerce_str_t name);
 void commerce_path_order(commerce_path_t *key, commerce_str_t shop, commerce_str_t user,
     commerce_str_t order_key);
 void commerce_path_due(commerce_path_t *key, commerce_str_t shop, commerce_time_t due,

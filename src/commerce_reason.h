@@ -87,6 +87,11 @@
     X(COUPON_UNKNOWN_RESULT,     HOLD, 200, "")                                 \
     X(COUPON_UPSTREAM_REJECTED,  SOFT, 200, "")                                 \
     X(BUDGET_EXCEEDED_BY_NOTICE, HOLD, 200, "")                                 \
+    X(COUPON_DAILY_LIMIT,        DENY, 422, "COUPON_NOT_USABLE")                \
+    X(COUPON_CUSTOMER_DAILY_LIMIT, DENY, 422, "COUPON_NOT_USABLE")              \
+    X(COUPON_GROUP_LIMIT,        DENY, 422, "COUPON_NOT_USABLE")                \
+    X(COUPON_SELLER_LIMIT,       DENY, 422, "COUPON_NOT_USABLE")                \
+    X(COUPON_BUDGET_EXHAUSTED,   DENY, 422, "COUPON_NOT_USABLE")                \
     /* orders */                                                                \
     X(ORDER_KEY_REUSED,          DENY, 409, "")                                 \
     X(ORDER_IN_FLIGHT,           DENY, 409, "")                                 \

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) ngx_commerce authors
  *
- * Campaigns, coupons, counters and parked notices.
+ * Coupons, counters and parked notices.
  */
 
 #include "commerce_code.h"
@@ -9,207 +9,13 @@
 #include "commerce_path.h"
 
 
-#define COMMERCE_CAMPAIGN_ENABLED  1
-#define COMMERCE_CAMPAIGN_HOLDER   2
-#define COMMERCE_CAMPAIGN_FLAGS    3
+#define COMMERCE_COUNTED_ALL  ((1U << COMMERCE_COUNTS) - 1)
 
 
-static int commerce_campaign_get(commerce_reader_t *reader, unsigned number,
-    commerce_campaign_t *campaign, uint64_t *version);
-static void commerce_campaign_decode_skus(commerce_decoder_t *d, commerce_arena_t *arena,
-    commerce_campaign_t *campaign);
-static size_t commerce_campaign_room(const commerce_campaign_t *campaign);
 static int commerce_coupon_get(commerce_reader_t *reader, unsigned campaign, uint32_t serial,
     commerce_coupon_t *coupon, uint64_t *version);
+static void commerce_coupon_decode_counted(commerce_decoder_t *d, commerce_counted_t *counted);
 static commerce_str_t commerce_counter_key(commerce_arena_t *arena, const commerce_path_t *key);
-
-
-int
-commerce_campaign_read(commerce_reader_t *reader, unsigned number, commerce_campaign_t *campaign,
-    uint64_t *version)
-{
-    int  rc;
-
-    rc = commerce_campaign_get(reader, number, campaign, version);
-
-    if (rc != COMMERCE_OK) {
-        memset(campaign, 0, sizeof(commerce_campaign_t));
-    }
-
-    return rc;
-}
-
-
-static int
-commerce_campaign_get(commerce_reader_t *reader, unsigned number, commerce_campaign_t *campaign,
-    uint64_t *version)
-{
-    int             rc;
-    commerce_path_t  key;
-    commerce_str_t  value;
-
-    commerce_path_number(&key, reader->shop, 'k', number, 4);
-
-    rc = commerce_path_get(reader, &key, &value, version);
-    if (rc != COMMERCE_OK) {
-        return rc;
-    }
-
-    rc = commerce_campaign_decode(reader->arena, value, campaign);
-
-    return (rc == COMMERCE_OK && campaign->number != number) ? COMMERCE_ERROR : rc;
-}
-
-
-int
-commerce_campaign_find(commerce_reader_t *reader, commerce_str_t id,
-    commerce_campaign_t *campaign, uint64_t *version)
-{
-    int       rc;
-    uint64_t  number;
-
-    memset(campaign, 0, sizeof(commerce_campaign_t));
-
-    if (version != NULL) {
-        *version = 0;
-    }
-
-    rc = commerce_path_find(reader, 'K', id, &number);
-
-    if (rc == COMMERCE_OK) {
-        rc = number <= COMMERCE_CODE_CAMPAIGN_MAX
-             ? commerce_campaign_read(reader, (unsigned) number, campaign, version)
-             : COMMERCE_ERROR;
-    }
-
-    return rc;
-}
-
-
-int
-commerce_campaign_decode(commerce_arena_t *arena, commerce_str_t value,
-    commerce_campaign_t *campaign)
-{
-    unsigned            flags;
-    commerce_decoder_t  d;
-
-    memset(campaign, 0, sizeof(commerce_campaign_t));
-
-    value = commerce_copy(arena, value);
-    commerce_decode_start(&d, value);
-
-    flags = commerce_decode_u8(&d, COMMERCE_CAMPAIGN_FLAGS);
-    campaign->enabled = (flags & COMMERCE_CAMPAIGN_ENABLED) != 0;
-    campaign->holder_required = (flags & COMMERCE_CAMPAIGN_HOLDER) != 0;
-
-    campaign->number = (unsigned) commerce_decode_varint(&d, COMMERCE_CODE_CAMPAIGN_MAX);
-    campaign->id = commerce_decode_text(&d);
-    campaign->fixed = commerce_decode_signed(&d);
-    campaign->percent = (unsigned) commerce_decode_varint(&d, 10000);
-    campaign->cap = commerce_decode_signed(&d);
-    campaign->from = commerce_decode_signed(&d);
-    campaign->until = commerce_decode_signed(&d);
-    campaign->minimum_spend = commerce_decode_signed(&d);
-    campaign->total_limit = commerce_decode_signed(&d);
-    campaign->user_limit = commerce_decode_signed(&d);
-    campaign->promoter = commerce_decode_varint(&d, UINT64_MAX);
-    campaign->promoter_id = commerce_decode_text(&d);
-    campaign->minted = (uint32_t) commerce_decode_varint(&d,
-                                                         COMMERCE_CODE_SERIAL_MAX + 1ULL);
-    commerce_campaign_decode_skus(&d, arena, campaign);
-
-    return commerce_decode_finish(&d);
-}
-
-
-static void
-commerce_campaign_decode_skus(commerce_decoder_t *d, commerce_arena_t *arena,
-    commerce_campaign_t *campaign)
-{
-    unsigned  i, count;
-
-    count = (unsigned) commerce_decode_varint(d, COMMERCE_CAMPAIGN_SKUS);
-
-    if (count == 0) {
-        return;
-    }
-
-    campaign->skus = commerce_alloc(arena, count * sizeof(commerce_str_t));
-
-    if (campaign->skus == NULL) {
-        d->failed = true;
-        return;
-    }
-
-    for (i = 0; i < count; i++) {
-        campaign->skus[i] = commerce_decode_text(d);
-    }
-
-    campaign->sku_count = count;
-}
-
-
-void
-commerce_campaign_write(commerce_txn_t *txn, commerce_str_t shop,
-    const commerce_campaign_t *campaign, uint64_t version)
-{
-    unsigned            i;
-    commerce_path_t      key;
-    commerce_encoder_t  e;
-
-    if (campaign->number == 0 || campaign->number > COMMERCE_CODE_CAMPAIGN_MAX
-        || campaign->minted > COMMERCE_CODE_SERIAL_MAX + 1ULL
-        || campaign->percent > 10000
-        || campaign->sku_count > COMMERCE_CAMPAIGN_SKUS || campaign->id.len == 0)
-    {
-        txn->failed = true;
-        return;
-    }
-
-    commerce_encode_start(&e, txn->arena, commerce_campaign_room(campaign));
-
-    commerce_encode_u8(&e, (campaign->enabled ? COMMERCE_CAMPAIGN_ENABLED : 0)
-                           | (campaign->holder_required ? COMMERCE_CAMPAIGN_HOLDER : 0));
-    commerce_encode_varint(&e, campaign->number);
-    commerce_encode_text(&e, campaign->id);
-    commerce_encode_signed(&e, campaign->fixed);
-    commerce_encode_varint(&e, campaign->percent);
-    commerce_encode_signed(&e, campaign->cap);
-    commerce_encode_signed(&e, campaign->from);
-    commerce_encode_signed(&e, campaign->until);
-    commerce_encode_signed(&e, campaign->minimum_spend);
-    commerce_encode_signed(&e, campaign->total_limit);
-    commerce_encode_signed(&e, campaign->user_limit);
-    commerce_encode_varint(&e, campaign->promoter);
-    commerce_encode_text(&e, campaign->promoter_id);
-    commerce_encode_varint(&e, campaign->minted);
-    commerce_encode_varint(&e, campaign->sku_count);
-
-    for (i = 0; i < campaign->sku_count; i++) {
-        commerce_encode_text(&e, campaign->skus[i]);
-    }
-
-    commerce_path_number(&key, shop, 'k', campaign->number, 4);
-    commerce_path_put(txn, &key, version, commerce_encode_finish(&e));
-    commerce_path_index(txn, shop, 'K', campaign->id, campaign->number, version == 0);
-}
-
-
-static size_t
-commerce_campaign_room(const commerce_campaign_t *campaign)
-{
-    size_t    room;
-    unsigned  i;
-
-    room = 2 + 12 * COMMERCE_CODEC_VARINT + commerce_codec_room(campaign->id)
-           + commerce_codec_room(campaign->promoter_id);
-
-    for (i = 0; i < campaign->sku_count; i++) {
-        room += commerce_codec_room(campaign->skus[i]);
-    }
-
-    return room;
-}
 
 
 int
@@ -277,7 +83,23 @@ commerce_coupon_decode(commerce_arena_t *arena, commerce_str_t value, commerce_c
     coupon->changed = commerce_decode_signed(&d);
     coupon->cycles = (unsigned) commerce_decode_varint(&d, UINT32_MAX);
 
+    if (d.format >= 2) {
+        commerce_coupon_decode_counted(&d, &coupon->counted);
+    }
+
     return commerce_decode_finish(&d);
+}
+
+
+static void
+commerce_coupon_decode_counted(commerce_decoder_t *d, commerce_counted_t *counted)
+{
+    counted->uses = (unsigned) commerce_decode_varint(d, COMMERCE_COUNTED_ALL);
+    counted->money = (unsigned) commerce_decode_varint(d, COMMERCE_COUNTED_ALL);
+    counted->day = (int32_t) commerce_decode_signed(d);
+    counted->group = commerce_decode_text(d);
+    counted->seller = commerce_decode_text(d);
+    counted->discount = commerce_decode_signed(d);
 }
 
 
@@ -296,7 +118,9 @@ commerce_coupon_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_c
     }
 
     commerce_encode_start(&e, txn->arena,
-                          2 + 4 * COMMERCE_CODEC_VARINT + commerce_codec_room(coupon->holder)
+                          2 + 8 * COMMERCE_CODEC_VARINT + commerce_codec_room(coupon->holder)
+                          + commerce_codec_room(coupon->counted.group)
+                          + commerce_codec_room(coupon->counted.seller)
                           + commerce_codec_room(coupon->order_user)
                           + commerce_codec_room(coupon->order_key)
                           + commerce_codec_room(coupon->used_by));
@@ -311,6 +135,16 @@ commerce_coupon_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_c
     commerce_encode_signed(&e, coupon->changed);
     commerce_encode_varint(&e, coupon->cycles);
 
+    if (coupon->counted.uses != 0 || coupon->counted.money != 0) {
+        commerce_encode_format(&e, 2);
+        commerce_encode_varint(&e, coupon->counted.uses);
+        commerce_encode_varint(&e, coupon->counted.money);
+        commerce_encode_signed(&e, coupon->counted.day);
+        commerce_encode_text(&e, coupon->counted.group);
+        commerce_encode_text(&e, coupon->counted.seller);
+        commerce_encode_signed(&e, coupon->counted.discount);
+    }
+
     commerce_path_coupon(&key, shop, coupon->campaign, coupon->serial);
     commerce_path_put(txn, &key, version, commerce_encode_finish(&e));
 }
@@ -319,11 +153,8 @@ commerce_coupon_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_c
 commerce_str_t
 commerce_counter_total(commerce_arena_t *arena, commerce_str_t shop, unsigned campaign)
 {
-    commerce_path_t  key;
-
-    commerce_path_counter(&key, shop, 't', campaign, commerce_string(""));
-
-    return commerce_counter_key(arena, &key);
+    return commerce_counter_campaign(arena, shop, campaign, COMMERCE_COUNT_TOTAL, false, 0,
+                                     commerce_string(""));
 }
 
 
@@ -331,9 +162,17 @@ commerce_str_t
 commerce_counter_user(commerce_arena_t *arena, commerce_str_t shop, unsigned campaign,
     commerce_str_t user)
 {
+    return commerce_counter_campaign(arena, shop, campaign, COMMERCE_COUNT_USER, false, 0, user);
+}
+
+
+commerce_str_t
+commerce_counter_campaign(commerce_arena_t *arena, commerce_str_t shop, unsigned campaign,
+    commerce_count_t which, bool money, int32_t day, commerce_str_t name)
+{
     commerce_path_t  key;
 
-    commerce_path_counter(&key, shop, 'v', campaign, user);
+    commerce_path_counter(&key, shop, campaign, which, money, day, name);
 
     return commerce_counter_key(arena, &key);
 }

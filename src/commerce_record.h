@@ -13,7 +13,11 @@
  *   b/<user>             buyer
  *   k/<number, 4 hex>    campaign        K/<id>   its number
  *   c/<campaign, 4 hex>/<serial, 8 hex>  coupon
- *   n/<name>             counters: t/<campaign> total uses, v/<campaign>/<user> a user's uses, doubt
+ *   n/<name>             counters: doubt, and of a campaign
+ *                          t/<campaign> uses          d/<campaign>/<day, 8 hex> of a day
+ *                          v/<campaign>/<user>        w/<campaign>/<day, 8 hex>/<user>
+ *                          g/<campaign>/<group>       s/<campaign>/<seller>
+ *                        and the same in capitals: fen of discount
  *   o/<user> 1f <key>    order           i/<id>   order's user and key by the backend's id
  *   d/<time, 16 hex>/<user> 1f <key>     orders by due time
  *   q/<id>               parked notice for an order id nobody knows yet
@@ -87,6 +91,9 @@ int commerce_number_take(commerce_reader_t *reader, commerce_txn_t *txn, const c
 /* counters */
 commerce_str_t commerce_counter_total(commerce_arena_t *arena, commerce_str_t shop, unsigned campaign);
 commerce_str_t commerce_counter_user(commerce_arena_t *arena, commerce_str_t shop, unsigned campaign, commerce_str_t user);
+/* any of a campaign's: see commerce_count.h for who counts what */
+commerce_str_t commerce_counter_campaign(commerce_arena_t *arena, commerce_str_t shop, unsigned campaign,
+    commerce_count_t which, bool money, int32_t day, commerce_str_t name);
 commerce_str_t commerce_counter_doubt(commerce_arena_t *arena, commerce_str_t shop);
 
 /*

@@ -8,7 +8,6 @@
 #include "commerce_campaign.h"
 
 
-#define COMMERCE_DAY           86400
 #define COMMERCE_TIME_FIRST   -62167219200LL      /* 0000-01-01T00:00:00Z */
 #define COMMERCE_TIME_LAST    253402300799LL      /* 9999-12-31T23:59:59Z */
 

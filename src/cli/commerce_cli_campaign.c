@@ -230,15 +230,17 @@ campaign_write(commerce_write_t *w, const commerce_campaign_t *campaign)
         commerce_write_close(w, ']');
     }
 
-    if (campaign->total_limit != COMMERCE_FOREVER || campaign->user_limit != COMMERCE_FOREVER) {
+    if (campaign->limits[COMMERCE_COUNT_TOTAL] != 0
+        || campaign->limits[COMMERCE_COUNT_USER] != 0)
+    {
         commerce_write_open(w, "limits", '{');
 
-        if (campaign->total_limit != COMMERCE_FOREVER) {
-            commerce_write_int(w, "total", campaign->total_limit);
+        if (campaign->limits[COMMERCE_COUNT_TOTAL] != 0) {
+            commerce_write_int(w, "total", campaign->limits[COMMERCE_COUNT_TOTAL]);
         }
 
-        if (campaign->user_limit != COMMERCE_FOREVER) {
-            commerce_write_int(w, "user", campaign->user_limit);
+        if (campaign->limits[COMMERCE_COUNT_USER] != 0) {
+            commerce_write_int(w, "user", campaign->limits[COMMERCE_COUNT_USER]);
         }
 
         commerce_write_close(w, '}');

@@ -486,15 +486,19 @@ static void
 check_coupon_counter(commerce_cli_check_t *check, const commerce_coupon_t *coupon,
     const char *name)
 {
-    int64_t         value;
-    commerce_str_t  key;
+    int64_t              value;
+    unsigned             i, count;
+    commerce_count_op_t  ops[COMMERCE_COUNT_OPS];
 
-    key = commerce_counter_user(check->cli->reader.arena, check->cli->shop, coupon->campaign,
-                                coupon->used_by);
+    count = commerce_count_ops(check->cli->reader.arena, check->cli->shop, coupon, NULL, ops);
 
-    if (commerce_view_counter(check->cli->reader.view, key, &value) != COMMERCE_OK || value < 1) {
-        commerce_cli_check_say(check, "coupon %s: its user's counter of uses does not count it",
-                               name);
+    for (i = 0; i < count; i++) {
+        if (commerce_view_counter(check->cli->reader.view, ops[i].key, &value) != COMMERCE_OK
+            || value < ops[i].n)
+        {
+            commerce_cli_check_say(check, "coupon %s: counter \"%s\" does not count it", name,
+                                   commerce_cli_text(check->cli, ops[i].key));
+        }
     }
 }
 

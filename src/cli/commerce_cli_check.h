@@ -8,6 +8,7 @@
 #ifndef COMMERCE_CLI_CHECK_H
 #define COMMERCE_CLI_CHECK_H
 
+#include "../commerce_count.h"
 #include "../commerce_path.h"
 #include "commerce_cli.h"
 
@@ -21,13 +22,18 @@ typedef struct {
 } commerce_cli_check_person_t;
 
 typedef struct {
+    uint64_t  counter;              /* hash of its name */
+    int64_t   n;
+} commerce_cli_check_use_t;
+
+typedef struct {
     commerce_cli_t               *cli;
     FILE                         *out;          /* violations and remarks */
     uint64_t                      violations;
     uint64_t                      records;
     commerce_cli_check_person_t  *persons;      /* by number */
     size_t                        person_count, person_room;
-    uint64_t                     *uses;         /* a hash of campaign and user for each use */
+    commerce_cli_check_use_t     *uses;         /* one for each counter that a use stands in */
     size_t                        use_count, use_room;
     int64_t                       totals[COMMERCE_CODE_CAMPAIGN_MAX + 1];
     int64_t                       doubt;

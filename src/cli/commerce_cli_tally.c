@@ -16,10 +16,11 @@ static commerce_cli_check_person_t *tally_find(const commerce_cli_check_t *check
 static int tally_downlines(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
 static int tally_counter(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
 static int64_t tally_expected(const commerce_cli_check_t *check, commerce_str_t name, bool *known);
-static int64_t tally_uses(const commerce_cli_check_t *check, uint64_t hash);
+static int64_t tally_uses(const commerce_cli_check_t *check, uint64_t counter);
 static void tally_missing(commerce_cli_check_t *check);
 static void tally_numbers(commerce_cli_check_t *check);
-static uint64_t tally_hash(unsigned campaign, commerce_str_t user);
+static commerce_str_t tally_name(const commerce_cli_check_t *check, commerce_str_t key);
+static uint64_t tally_hash(commerce_str_t name);
 static int tally_hex(commerce_str_t text, size_t digits, uint64_t *number);
 static int tally_compare_person(const void *a, const void *b);
 static int tally_compare_hash(const void *a, const void *b);
@@ -58,14 +59,16 @@ commerce_cli_tally_person(commerce_cli_check_t *check, const commerce_person_t *
 int
 commerce_cli_tally_use(commerce_cli_check_t *check, const commerce_coupon_t *coupon)
 {
-    size_t     room;
-    uint64_t  *uses;
+    size_t                     room;
+    unsigned                   i, count;
+    commerce_count_op_t        ops[COMMERCE_COUNT_OPS];
+    commerce_cli_check_use_t  *uses;
 
     check->totals[coupon->campaign]++;
 
-    if (check->use_count == check->use_room) {
+    if (check->use_count + COMMERCE_COUNT_OPS > check->use_room) {
         room = check->use_room == 0 ? 1024 : check->use_room * 2;
-        uses = realloc(check->uses, room * sizeof(uint64_t));
+        uses = realloc(check->uses, room * sizeof(commerce_cli_check_use_t));
 
         if (uses == NULL) {
             return commerce_cli_fail(check->cli, "out of memory");
@@ -75,9 +78,27 @@ commerce_cli_tally_use(commerce_cli_check_t *check, const commerce_coupon_t *cou
         check->use_room = room;
     }
 
-    check->uses[check->use_count++] = tally_hash(coupon->campaign, coupon->used_by);
+    count = commerce_count_ops(check->cli->reader.arena, check->cli->shop, coupon, NULL, ops);
+
+    for (i = 0; i < count; i++) {
+        check->uses[check->use_count].counter = tally_hash(tally_name(check, ops[i].key));
+        check->uses[check->use_count++].n = ops[i].n;
+    }
 
     return COMMERCE_CLI_OK;
+}
+
+
+/* of a counter: what stands behind the shop and the kind of record */
+static commerce_str_t
+tally_name(const commerce_cli_check_t *check, commerce_str_t key)
+{
+    size_t  prefix;
+
+    prefix = check->cli->shop.len + 3;
+
+    return key.len > prefix ? (commerce_str_t) { key.data + prefix, key.len - prefix }
+                            : commerce_string("");
 }
 
 
@@ -95,7 +116,8 @@ commerce_cli_tally(commerce_cli_check_t *check)
     int  rc;
 
     if (check->use_count != 0) {
-        qsort(check->uses, check->use_count, sizeof(uint64_t), tally_compare_hash);
+        qsort(check->uses, check->use_count, sizeof(commerce_cli_check_use_t),
+              tally_compare_hash);
     }
 
     rc = tally_persons(check);
@@ -265,12 +287,13 @@ tally_counter(commerce_cli_t *cli, const commerce_cli_record_t *record, void *da
 }
 
 
-/* "doubt", "t/<campaign>", "v/<campaign>/<user>", where the user may be empty: nobody verified */
+/* "doubt", or a campaign's: see commerce_record.h; a user may be empty: nobody verified */
 static int64_t
 tally_expected(const commerce_cli_check_t *check, commerce_str_t name, bool *known)
 {
-    uint64_t        campaign;
-    commerce_str_t  digits, user;
+    size_t          whole;
+    uint64_t        campaign, day;
+    commerce_str_t  digits;
 
     *known = true;
 
@@ -280,7 +303,7 @@ tally_expected(const commerce_cli_check_t *check, commerce_str_t name, bool *kno
 
     *known = false;
 
-    if (name.len < 6 || name.data[1] != '/') {
+    if (name.len < 6 || name.data[0] == '\0' || name.data[1] != '/') {
         return 0;
     }
 
@@ -290,25 +313,32 @@ tally_expected(const commerce_cli_check_t *check, commerce_str_t name, bool *kno
         return 0;
     }
 
-    if (name.data[0] == 't' && name.len == 6) {
-        *known = true;
-        return check->totals[campaign];
+    whole = 6;
+
+    if (strchr("dDwW", name.data[0]) != NULL) {
+        whole = 6 + 1 + 8;
+        digits = (commerce_str_t) { name.data + 7, name.len < whole ? 0 : 8 };
+
+        if (digits.len == 0 || name.data[6] != '/' || tally_hex(digits, 8, &day) != COMMERCE_OK) {
+            return 0;
+        }
     }
 
-    if (name.data[0] == 'v' && name.len >= 7 && name.data[6] == '/') {
-        *known = true;
-        user = (commerce_str_t) { name.data + 7, name.len - 7 };
-        return tally_uses(check, tally_hash((unsigned) campaign, user));
-    }
+    *known = strchr("tTdD", name.data[0]) != NULL
+             ? name.len == whole
+             : strchr("vVwWgGsS", name.data[0]) != NULL && name.len > whole
+               && name.data[whole] == '/';
 
-    return 0;
+    return *known ? tally_uses(check, tally_hash(name)) : 0;
 }
 
 
+/* what all uses together add to this counter */
 static int64_t
-tally_uses(const commerce_cli_check_t *check, uint64_t hash)
+tally_uses(const commerce_cli_check_t *check, uint64_t counter)
 {
-    size_t  low, high, middle, first;
+    size_t   low, high, middle;
+    int64_t  n;
 
     low = 0;
     high = check->use_count;
@@ -316,7 +346,7 @@ tally_uses(const commerce_cli_check_t *check, uint64_t hash)
     while (low < high) {
         middle = low + (high - low) / 2;
 
-        if (check->uses[middle] < hash) {
+        if (check->uses[middle].counter < counter) {
             low = middle + 1;
 
         } else {
@@ -324,13 +354,14 @@ tally_uses(const commerce_cli_check_t *check, uint64_t hash)
         }
     }
 
-    for (first = low; low < check->use_count && check->uses[low] == hash; low++) { /* void */ }
+    for (n = 0; low < check->use_count && check->uses[low].counter == counter; low++) {
+        n += check->uses[low].n;
+    }
 
-    return (int64_t) (low - first);
+    return n;
 }
 
 
-/* counters that should be there; a user's missing one was found with the coupon */
 static void
 tally_missing(commerce_cli_check_t *check)
 {
@@ -406,13 +437,9 @@ tally_numbers(commerce_cli_check_t *check)
 
 
 static uint64_t
-tally_hash(unsigned campaign, commerce_str_t user)
+tally_hash(commerce_str_t name)
 {
-    uint64_t  hash;
-
-    hash = commerce_hash(COMMERCE_HASH_START, &campaign, sizeof(campaign));
-
-    return commerce_hash(hash, user.data, user.len);
+    return commerce_hash(COMMERCE_HASH_START, name.data, name.len);
 }
 
 
@@ -463,8 +490,8 @@ tally_compare_hash(const void *a, const void *b)
 {
     uint64_t  left, right;
 
-    left = *(const uint64_t *) a;
-    right = *(const uint64_t *) b;
+    left = ((const commerce_cli_check_use_t *) a)->counter;
+    right = ((const commerce_cli_check_use_t *) b)->counter;
 
     return (left > right) - (left < right);
 }

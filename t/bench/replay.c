@@ -134,7 +134,7 @@ seed(void)
     commerce_heap_t     *heap;
     commerce_campaign_t  campaign = {
         .number = CAMPAIGN, .id = S("bench"), .fixed = 1000, .until = COMMERCE_FOREVER,
-        .total_limit = 10000000, .user_limit = 10000000, .enabled = true, .minted = 10000000
+        .limits = { 10000000, 10000000 }, .enabled = true, .minted = 10000000
     };
 
     heap = commerce_heap_create();

@@ -54,8 +54,8 @@ test_complete(void)
     is_int(c.minimum_spend, 9900, "minimum spend");
     is_int(c.sku_count, 2, "SKUs");
     is_str(c.skus[1], "A-2", "second SKU");
-    is_int(c.total_limit, 1000, "total limit");
-    is_int(c.user_limit, 1, "user limit");
+    is_int(c.limits[COMMERCE_COUNT_TOTAL], 1000, "total limit");
+    is_int(c.limits[COMMERCE_COUNT_USER], 1, "user limit");
     is_str(c.promoter_id, "p-7", "promoter");
     ok(c.holder_required, "holder required");
     ok(!c.enabled, "not enabled");
@@ -66,7 +66,7 @@ test_complete(void)
     is_int(c.fixed, 1, "fixed");
     is_int(c.from, 0, "from the start");
     ok(c.until == COMMERCE_FOREVER, "without end");
-    ok(c.total_limit == COMMERCE_FOREVER && c.user_limit == COMMERCE_FOREVER, "no limits");
+    ok(c.limits[0] == 0 && c.limits[1] == 0, "no limits");
     is_int(c.sku_count, 0, "all SKUs");
     ok(!c.holder_required && c.enabled, "anyone, enabled");
 }

@@ -17,7 +17,7 @@ campaign(void)
 {
     return (commerce_campaign_t) {
         .number = 1, .id = S("autumn"), .fixed = 1000, .from = 100, .until = 200,
-        .total_limit = COMMERCE_FOREVER, .user_limit = COMMERCE_FOREVER, .enabled = true,
+        .enabled = true,
         .minted = 10
     };
 }

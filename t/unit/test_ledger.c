@@ -159,11 +159,11 @@ campaigns(void)
 {
     commerce_campaign_t  autumn = {
         .number = AUTUMN, .id = S("autumn"), .fixed = 1000, .until = COMMERCE_FOREVER,
-        .total_limit = 3, .user_limit = 2, .enabled = true, .minted = 100
+        .limits = { 3, 2 }, .enabled = true, .minted = 100
     };
     commerce_campaign_t  tenth = {
         .number = TENTH, .id = S("tenth"), .percent = 1500, .until = COMMERCE_FOREVER,
-        .total_limit = COMMERCE_FOREVER, .user_limit = COMMERCE_FOREVER, .enabled = true,
+        .enabled = true,
         .minted = 100
     };
 

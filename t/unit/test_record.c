@@ -197,7 +197,7 @@ test_keys(void)
     ok(!commerce_equal(commerce_path_str(&a), commerce_path_str(&b)), "parts stay apart");
     commerce_path_due(&a, shop, 255, S("u"), S("k"));
     is_str(commerce_path_str(&a), "demo/d/00000000000000ff/u\x1fk", "due");
-    commerce_path_counter(&a, shop, 'v', 10, S("u"));
+    commerce_path_counter(&a, shop, 10, COMMERCE_COUNT_USER, false, 0, S("u"));
     is_str(commerce_path_str(&a), "demo/n/v/000a/u", "uses of a user");
     is_str(commerce_counter_total(reader.arena, shop, 10), "demo/n/t/000a", "uses");
     is_str(commerce_counter_doubt(reader.arena, shop), "demo/n/doubt", "in doubt");
@@ -464,7 +464,7 @@ campaign(void)
     return (commerce_campaign_t) {
         .number = 16383, .id = S("autumn"), .percent = 1500, .cap = 5000, .from = -7,
         .until = COMMERCE_FOREVER, .minimum_spend = 9900, .skus = skus, .sku_count = 2,
-        .total_limit = 1000, .user_limit = COMMERCE_FOREVER, .promoter = 1099511627775,
+        .limits = { 1000 }, .promoter = 1099511627775,
         .promoter_id = S("amy"), .holder_required = true, .enabled = true, .minted = 1 << 30
     };
 }
@@ -480,7 +480,7 @@ test_campaign_coupon(void)
     c = campaign();
     k = (commerce_coupon_t) {
         16383, (1 << 30) - 1, COMMERCE_COUPON_REDEEMED, S("holder"), S("u"), S("key"), S("by"),
-        12345, 3
+        12345, 3, { 0 }
     };
 
     restart();
@@ -490,8 +490,8 @@ test_campaign_coupon(void)
 
     is_int(commerce_campaign_find(&reader, S("autumn"), &d, &version), COMMERCE_OK, "campaign");
     ok(d.number == 16383 && d.percent == 1500 && d.fixed == 0 && d.cap == 5000 && d.from == -7
-       && d.until == COMMERCE_FOREVER && d.minimum_spend == 9900 && d.total_limit == 1000
-       && d.user_limit == COMMERCE_FOREVER && d.promoter == 1099511627775 && d.holder_required
+       && d.until == COMMERCE_FOREVER && d.minimum_spend == 9900 && d.limits[0] == 1000
+       && d.limits[1] == 0 && d.promoter == 1099511627775 && d.holder_required
        && d.enabled && d.minted == 1U << 30 && d.sku_count == 2, "its numbers");
     is_str(d.skus[1], "B-2", "its SKUs");
     is_str(d.promoter_id, "amy", "its promoter");
@@ -516,6 +516,78 @@ test_campaign_coupon(void)
     k.holder.data = commerce_alloc(reader.arena, k.holder.len);
     commerce_coupon_write(&txn, shop, &k, 0);
     ok(txn.failed, "a text that no reader would take");
+}
+
+
+/* what format 2 added: only where it says something */
+
+static void
+test_counts(void)
+{
+    unsigned             i;
+    uint64_t             version;
+    commerce_str_t       key, value;
+    commerce_coupon_t    k, l;
+    commerce_campaign_t  c, d;
+
+    static commerce_zone_change_t  changes[2] = { { 1800000000, 7200 }, { 1900000000, -3600 } };
+
+    c = campaign();
+    c.number = 77;
+    c.id = S("counted");
+    c.zone = (commerce_zone_t) { S("Europe/Nowhere"), 3600, changes, 2 };
+
+    for (i = 0; i < COMMERCE_COUNTS; i++) {
+        c.limits[i] = i + 1;
+        c.budgets[i] = INT64_MAX - i;
+    }
+
+    memset(&k, 0, sizeof(k));
+    k.campaign = 77;
+    k.state = COMMERCE_COUPON_RESERVED;
+    k.counted = (commerce_counted_t) {
+        1U << COMMERCE_COUNT_DAY, 1U << COMMERCE_COUNT_SELLER, -1, S("g"), S("s"), 12345
+    };
+
+    restart();
+    commerce_campaign_write(&txn, shop, &c, 0);
+    commerce_coupon_write(&txn, shop, &k, 0);
+    is_int(apply(), COMMERCE_TXN_APPLIED, "a campaign with every limit, a use counted by some");
+
+    is_int(commerce_campaign_read(&reader, 77, &d, &version), COMMERCE_OK, "the campaign");
+    ok(memcmp(d.limits, c.limits, sizeof(c.limits)) == 0, "its limits");
+    ok(memcmp(d.budgets, c.budgets, sizeof(c.budgets)) == 0, "its budgets");
+    is_str(d.zone.name, "Europe/Nowhere", "its zone");
+    ok(d.zone.offset == 3600 && d.zone.count == 2, "offset and changes");
+    ok(d.zone.changes[1].from == 1900000000 && d.zone.changes[1].offset == -3600, "the last one");
+
+    is_int(commerce_coupon_read(&reader, 77, 0, &l, &version), COMMERCE_OK, "the coupon");
+    ok(l.counted.uses == k.counted.uses && l.counted.money == k.counted.money
+       && l.counted.day == -1 && l.counted.discount == 12345, "what it was counted against");
+    is_str(l.counted.group, "g", "group");
+    is_str(l.counted.seller, "s", "seller");
+
+    restart();
+    memset(c.budgets, 0, sizeof(c.budgets));
+    memset(&c.limits[COMMERCE_COUNT_DAY], 0, sizeof(c.limits) - 2 * sizeof(c.limits[0]));
+    memset(&c.zone, 0, sizeof(c.zone));
+    c.number = 78;
+    c.id = S("plain");
+    k.serial = 1;
+    memset(&k.counted, 0, sizeof(k.counted));
+    commerce_campaign_write(&txn, shop, &c, 0);
+    commerce_coupon_write(&txn, shop, &k, 0);
+    is_int(apply(), COMMERCE_TXN_APPLIED, "the same without");
+
+    key = S("demo/k/004e");
+    commerce_view_get(reader.view, key, &value, &version);
+    is_int(value.data[0], 1, "a campaign of total and user limits is of format 1");
+    key = S("demo/c/004d/00000001");
+    commerce_view_get(reader.view, key, &value, &version);
+    is_int(value.data[0], 1, "so is a coupon that is counted by them");
+    key = S("demo/c/004d/00000000");
+    commerce_view_get(reader.view, key, &value, &version);
+    is_int(value.data[0], 2, "the other one is of format 2");
 }
 
 
@@ -1060,6 +1132,7 @@ main(void)
     test_numbers();
     test_buyer();
     test_campaign_coupon();
+    test_counts();
     test_order();
     test_due();
     test_parked();
