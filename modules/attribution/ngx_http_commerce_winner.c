@@ -7,6 +7,8 @@
 #include "ngx_http_commerce_attribution.h"
 
 
+static void ngx_http_commerce_came_by(ngx_commerce_case_t *c, commerce_touch_t *touch, commerce_time_t *group,
+    commerce_time_t *room);
 static void ngx_http_commerce_candidate(ngx_http_commerce_attribution_t *a, commerce_source_t source,
     uint64_t seller, commerce_touch_t *touch, const uint8_t *lines);
 static void ngx_http_commerce_buyer_person(ngx_http_commerce_attribution_t *a);
@@ -23,6 +25,7 @@ void
 ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a)
 {
     ngx_uint_t                 i;
+    commerce_time_t            group, room;
     commerce_touch_t          *touch;
     ngx_commerce_case_t       *c;
     commerce_binding_state_t   state;
@@ -31,6 +34,10 @@ ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a)
     };
 
     c = a->c;
+    c->group = 0;
+    c->room = 0;
+    group = 0;
+    room = 0;
 
     state = commerce_binding_state(&a->decided, c->now);
 
@@ -44,6 +51,7 @@ ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a)
         touch = ngx_http_commerce_latest(a, classes[i]);
 
         if (touch) {
+            ngx_http_commerce_came_by(c, touch, &group, &room);
             ngx_http_commerce_candidate(a, classes[i], touch->seller, touch, NULL);
 
             /* a binding keeps the dimensions of its owner's latest touch */
@@ -65,6 +73,24 @@ ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a)
                                             c->order->line_count ? c->coupons[i].admits : NULL);
             }
         }
+    }
+}
+
+
+/* by the latest touch that names one, whoever wins */
+
+static void
+ngx_http_commerce_came_by(ngx_commerce_case_t *c, commerce_touch_t *touch, commerce_time_t *group,
+    commerce_time_t *room)
+{
+    if (touch->group && touch->first > *group) {
+        c->group = touch->group;
+        *group = touch->first;
+    }
+
+    if (touch->room && touch->first > *room) {
+        c->room = touch->room;
+        *room = touch->first;
     }
 }
 

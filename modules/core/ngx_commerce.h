@@ -25,7 +25,7 @@
 
 #define NGX_COMMERCE_VERSION  "0.1.0"
 #define NGX_COMMERCE_MAGIC    0x4e434f4d
-#define NGX_COMMERCE_ABI      1             /* changes whenever this header or a struct below it does */
+#define NGX_COMMERCE_ABI      2             /* changes whenever this header or a struct below it does */
 
 typedef struct ngx_commerce_case_s  ngx_commerce_case_t;
 
@@ -92,6 +92,7 @@ struct ngx_commerce_case_s {
     commerce_credit_t        *credits;          /* lines name theirs; made when somebody may win */
     ngx_uint_t                ncredits;
     commerce_reason_t         noted;            /* the first soft reason on the way: a bad token, a hold, ... */
+    uint32_t                  group, room;      /* by which the user came: of the latest live touch; 0 = none */
     ngx_str_t                 platform, appid, version, scene;  /* of a recognised mini program */
 
     commerce_reason_t         reason;           /* the verdict's */
@@ -106,6 +107,7 @@ struct ngx_commerce_case_s {
     unsigned                  would_deny:1;     /* observe mode: it would have been */
     unsigned                  degraded:1;       /* decided without the store */
     unsigned                  preview:1;        /* evaluated for a variable: nothing is written */
+    unsigned                  candid:1;         /* a refusal names the reason itself, not its public code */
 };
 
 /* stages run in this order */
@@ -149,6 +151,9 @@ typedef struct {
     commerce_keyring_t *(*keyring)(ngx_commerce_case_t *c);
     commerce_str_t     (*pseudonym)(ngx_commerce_case_t *c);   /* of the user; computed once */
     void               (*note_reason)(ngx_commerce_case_t *c, commerce_reason_t reason);
+    /* for actions: touches as on a page, bound and credited (c->credits, c->group, c->room) */
+    commerce_reason_t  (*attribute)(ngx_commerce_case_t *c);
+    void               (*ledger)(ngx_commerce_case_t *c, commerce_ledger_t *ledger);   /* of this case */
 
     /* events: start, add members, then into the transaction (money) or the buffer (the rest) */
     ngx_int_t  (*event_start)(ngx_commerce_case_t *c, commerce_write_t *w, const char *type);

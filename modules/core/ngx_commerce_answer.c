@@ -24,8 +24,10 @@ ngx_commerce_answer_denied(ngx_http_request_t *r, commerce_reason_t reason)
     int64_t                        len;
     ngx_str_t                      body, type = ngx_string("application/problem+json");
     commerce_write_t               w;
+    ngx_commerce_ctx_t            *ctx;
     const commerce_reason_info_t  *info;
 
+    ctx = ngx_commerce_get_ctx(r);
     info = commerce_reason(reason);
 
     if ((info->status == NGX_HTTP_SERVICE_UNAVAILABLE || reason == COMMERCE_R(ORDER_IN_FLIGHT))
@@ -48,7 +50,7 @@ ngx_commerce_answer_denied(ngx_http_request_t *r, commerce_reason_t reason)
     commerce_write_text(&w, "type", commerce_string("about:blank"));
     commerce_write_text(&w, "title", ngx_commerce_answer_title(info->status));
     commerce_write_int(&w, "status", info->status);
-    commerce_write_text(&w, "code", info->public_code);
+    commerce_write_text(&w, "code", ctx && ctx->c.candid ? info->name : info->public_code);
     commerce_write_close(&w, '}');
     len = commerce_write_finish(&w);
 

@@ -184,7 +184,7 @@ typedef struct {                            /* shared memory; all may be lost */
     ngx_atomic_t              reasons[COMMERCE_REASON_COUNT];
     ngx_atomic_t              log_written, log_bytes, log_dropped, log_errors;
     ngx_atomic_t              log_elected_pid;
-    ngx_atomic_t              shed, batches, jobs;
+    ngx_atomic_t              shed, batches, jobs, conflicts;
     ngx_atomic_t              held_back;    /* transactions that an older generation could not read */
     ngx_atomic_t              store_failed; /* 0 ok, 1 unavailable, 2 replaced */
 } ngx_commerce_metrics_t;

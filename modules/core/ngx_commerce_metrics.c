@@ -170,6 +170,7 @@ ngx_commerce_status_store(commerce_write_t *w)
     commerce_write_int(w, "in_flight", (int64_t) ngx_commerce_executor_in_flight());
     commerce_write_int(w, "batches", (int64_t) m->batches);
     commerce_write_int(w, "transactions", (int64_t) m->jobs);
+    commerce_write_int(w, "conflicts", (int64_t) m->conflicts);
     commerce_write_int(w, "shed", (int64_t) m->shed);
     commerce_write_int(w, "held_back", (int64_t) m->held_back);
     commerce_write_close(w, '}');

@@ -22,6 +22,8 @@ static void ngx_commerce_api_exempt(ngx_conf_t *cf);
 static char *ngx_commerce_api_needs_order(ngx_conf_t *cf);
 static commerce_person_t *ngx_commerce_api_person(ngx_commerce_case_t *c, uint64_t number);
 static commerce_keyring_t *ngx_commerce_api_keyring(ngx_commerce_case_t *c);
+static commerce_reason_t ngx_commerce_api_attribute(ngx_commerce_case_t *c);
+static void ngx_commerce_api_ledger(ngx_commerce_case_t *c, commerce_ledger_t *ledger);
 static ngx_int_t ngx_commerce_api_event_start(ngx_commerce_case_t *c, commerce_write_t *w,
     const char *type);
 static void ngx_commerce_api_event_money(ngx_commerce_case_t *c, commerce_write_t *w);
@@ -146,6 +148,8 @@ static const ngx_commerce_api_t  ngx_commerce_api = {
     ngx_commerce_api_keyring,
     ngx_commerce_api_pseudonym,
     ngx_commerce_note_reason,
+    ngx_commerce_api_attribute,
+    ngx_commerce_api_ledger,
     ngx_commerce_api_event_start,
     ngx_commerce_api_event_money,
     ngx_commerce_api_event_plain,
@@ -571,6 +575,33 @@ ngx_commerce_api_pseudonym(ngx_commerce_case_t *c)
     }
 
     return c->pseudonym;
+}
+
+
+/* who comes, by whom, and in whose second tier: the stages of a page view but the coupons' */
+
+static commerce_reason_t
+ngx_commerce_api_attribute(ngx_commerce_case_t *c)
+{
+    commerce_reason_t  reason;
+
+    reason = ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_CLIENT, NGX_COMMERCE_STAGE_CLIENT);
+
+    return reason == COMMERCE_R(OK)
+           ? ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_TOUCHES, NGX_COMMERCE_STAGE_LINEAGE) : reason;
+}
+
+
+static void
+ngx_commerce_api_ledger(ngx_commerce_case_t *c, commerce_ledger_t *ledger)
+{
+    ngx_memzero(ledger, sizeof(commerce_ledger_t));
+
+    ledger->reader = &c->reader;
+    ledger->txn = c->txn;
+    ledger->events = &ngx_commerce_worker->events;
+    ledger->now = c->now;
+    ledger->now_us = c->now_us;
 }
 
 

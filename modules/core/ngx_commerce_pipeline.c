@@ -315,6 +315,7 @@ ngx_commerce_judge(ngx_commerce_ctx_t *ctx)
 
     c->reason = ctx->objected;          /* the guard's, or that of an evaluation before a conflict */
     c->noted = COMMERCE_R(OK);
+    c->candid = 0;
 
     reason = ngx_commerce_who(ctx);
     if (reason != COMMERCE_R(OK)) {
@@ -537,6 +538,8 @@ ngx_commerce_result(ngx_commerce_ctx_t *ctx, commerce_txn_result_t result, comme
         return ngx_commerce_decide(ctx);
 
     case COMMERCE_TXN_CONFLICT:
+
+        (void) ngx_atomic_fetch_add(&ngx_commerce_worker->metrics->conflicts, 1);
 
         if (++ctx->attempts < (ctx->conf->action ? NGX_COMMERCE_ACTION_ATTEMPTS : NGX_COMMERCE_ATTEMPTS)) {
             return ngx_commerce_evaluate(ctx);

@@ -5,7 +5,7 @@
  * them is the ledger's (src/commerce_ledger.h); refusing the order is the core's.
  */
 
-#include "../core/ngx_commerce.h"
+#include "ngx_http_commerce_coupon.h"
 
 
 typedef struct {
@@ -37,7 +37,7 @@ static commerce_reason_t ngx_http_commerce_coupon_rules(ngx_commerce_case_t *c);
 static commerce_reason_t ngx_http_commerce_coupon_rule(ngx_commerce_case_t *c, ngx_commerce_coupon_t *coupon);
 
 
-static const ngx_commerce_api_t  *ngx_http_commerce_core;
+const ngx_commerce_api_t  *ngx_http_commerce_coupon_core;
 
 
 static ngx_command_t  ngx_http_commerce_coupon_commands[] = {
@@ -168,7 +168,7 @@ ngx_http_commerce_coupon_text(ngx_commerce_case_t *c, ngx_http_commerce_coupon_c
     commerce_str_t      text, one;
     commerce_reason_t   reason;
 
-    reason = ngx_http_commerce_core->read(c, &ccf->code, &text);
+    reason = ngx_http_commerce_coupon_core->read(c, &ccf->code, &text);
 
     if (reason == COMMERCE_R(TOKEN_DUPLICATE_PARAM)) {
         return COMMERCE_R(COUPON_DUPLICATE);
@@ -222,7 +222,7 @@ ngx_http_commerce_coupon_add(ngx_commerce_case_t *c, ngx_http_commerce_coupon_co
                                     : COMMERCE_R(COUPON_MALFORMED);
 
     if (coupon->reason == COMMERCE_R(OK)) {
-        coupon->reason = commerce_code_verify(ngx_http_commerce_core->keyring(c), c->shop, &coupon->code);
+        coupon->reason = commerce_code_verify(ngx_http_commerce_coupon_core->keyring(c), c->shop, &coupon->code);
     }
 
     if (coupon->reason == COMMERCE_R(OK)) {
@@ -319,12 +319,12 @@ ngx_http_commerce_coupon_rule(ngx_commerce_case_t *c, ngx_commerce_coupon_t *cou
 static ngx_int_t
 ngx_http_commerce_coupon_preconfiguration(ngx_conf_t *cf)
 {
-    ngx_http_commerce_core = ngx_commerce_core(cf, "ngx_http_commerce_coupon_module");
+    ngx_http_commerce_coupon_core = ngx_commerce_core(cf, "ngx_http_commerce_coupon_module");
 
-    if (ngx_http_commerce_core == NULL
-        || ngx_http_commerce_core->stage(cf, NGX_COMMERCE_STAGE_CODES, ngx_http_commerce_coupon_codes)
+    if (ngx_http_commerce_coupon_core == NULL
+        || ngx_http_commerce_coupon_core->stage(cf, NGX_COMMERCE_STAGE_CODES, ngx_http_commerce_coupon_codes)
            != NGX_OK
-        || ngx_http_commerce_core->stage(cf, NGX_COMMERCE_STAGE_COUPONS, ngx_http_commerce_coupon_rules)
+        || ngx_http_commerce_coupon_core->stage(cf, NGX_COMMERCE_STAGE_COUPONS, ngx_http_commerce_coupon_rules)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -379,7 +379,7 @@ ngx_http_commerce_coupon_code(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t                        *value;
     ngx_http_commerce_coupon_conf_t  *ccf = conf;
 
-    ngx_http_commerce_core->note(cf);
+    ngx_http_commerce_coupon_core->note(cf);
 
     if (ccf->code.type) {
         return "is duplicate";
@@ -392,17 +392,17 @@ ngx_http_commerce_coupon_code(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                                        : NGX_ERROR;
 
         if (n < 1 || n > COMMERCE_COUPONS_MAX) {
-            return ngx_http_commerce_core->invalid(cf, &value[2], "max=1..8");
+            return ngx_http_commerce_coupon_core->invalid(cf, &value[2], "max=1..8");
         }
 
         ccf->max = n;
     }
 
-    if (ngx_http_commerce_core->needs_order(cf) != NGX_CONF_OK) {
+    if (ngx_http_commerce_coupon_core->needs_order(cf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
-    return ngx_http_commerce_core->source(cf, &value[1],
+    return ngx_http_commerce_coupon_core->source(cf, &value[1],
                                           NGX_COMMERCE_SOURCE_VALUE|NGX_COMMERCE_SOURCE_BODY, &ccf->code);
 }
 
@@ -415,13 +415,13 @@ ngx_http_commerce_coupon_redeem(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_uint_t                        i, on;
     ngx_http_commerce_coupon_conf_t  *ccf = conf;
 
-    ngx_http_commerce_core->note(cf);
+    ngx_http_commerce_coupon_core->note(cf);
 
     if (ccf->redeem_set) {
         return "is duplicate";
     }
 
-    if (ngx_http_commerce_core->needs_order(cf) != NGX_CONF_OK) {
+    if (ngx_http_commerce_coupon_core->needs_order(cf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -445,7 +445,8 @@ ngx_http_commerce_coupon_redeem(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             ccf->deadline = ngx_parse_time(&s, 1);
 
             if (ccf->deadline == (time_t) NGX_ERROR || ccf->deadline < 1 || ccf->deadline > 366 * 86400) {
-                rv = ngx_http_commerce_core->invalid(cf, &value[i], "deadline= a time such as 16m, up to 366d");
+                rv = ngx_http_commerce_coupon_core->invalid(cf, &value[i],
+                         "deadline= a time such as 16m, up to 366d");
             }
 
         } else if (ngx_strncmp(value[i].data, "unpaid=", 7) == 0) {
@@ -455,7 +456,7 @@ ngx_http_commerce_coupon_redeem(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             rv = ngx_http_commerce_coupon_policy(cf, &value[i], 9, &ccf->in_doubt);
 
         } else {
-            rv = ngx_http_commerce_core->invalid(cf, &value[i],
+            rv = ngx_http_commerce_coupon_core->invalid(cf, &value[i],
                      "on=order|paid, deadline=time, unpaid=release|hold, in_doubt=hold|release");
         }
 
@@ -479,7 +480,7 @@ ngx_http_commerce_coupon_policy(ngx_conf_t *cf, ngx_str_t *word, size_t prefix,
         *policy = COMMERCE_POLICY_HOLD;
 
     } else {
-        return ngx_http_commerce_core->invalid(cf, word, "release, hold");
+        return ngx_http_commerce_coupon_core->invalid(cf, word, "release, hold");
     }
 
     return NGX_CONF_OK;
