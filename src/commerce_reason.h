@@ -92,6 +92,12 @@
     X(COUPON_GROUP_LIMIT,        DENY, 422, "COUPON_NOT_USABLE")                \
     X(COUPON_SELLER_LIMIT,       DENY, 422, "COUPON_NOT_USABLE")                \
     X(COUPON_BUDGET_EXHAUSTED,   DENY, 422, "COUPON_NOT_USABLE")                \
+    /* too many wrong codes */                                                  \
+    X(RATE_USER,                 DENY, 429, "TOO_MANY_TRIES")                   \
+    X(RATE_SESSION,              DENY, 429, "TOO_MANY_TRIES")                   \
+    X(RATE_IP,                   DENY, 429, "TOO_MANY_TRIES")                   \
+    X(RATE_PREFIX,               DENY, 429, "TOO_MANY_TRIES")                   \
+    X(GLOBAL_BREAKER,            DENY, 429, "TOO_MANY_TRIES")                   \
     /* orders */                                                                \
     X(ORDER_KEY_REUSED,          DENY, 409, "")                                 \
     X(ORDER_IN_FLIGHT,           DENY, 409, "")                                 \

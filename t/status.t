@@ -134,7 +134,7 @@ ok($t->wait_for(sub { status()->{shops}{demo}{in_doubt} == 1 && status()->{store
     my $status = status();
     my %workers = map { $_ => 1 } $t->workers;
 
-    is_deeply([ sort keys %$status ], [ sort qw(build node epoch worker pid config store log shops counters) ],
+    is_deeply([ sort keys %$status ], [ sort qw(build node epoch worker pid config store log shops guessing counters) ],
               'members');
 
     like($status->{build}{version}, qr/^\d+\.\d+\.\d+$/, 'build: version');
@@ -161,7 +161,11 @@ ok($t->wait_for(sub { status()->{shops}{demo}{in_doubt} == 1 && status()->{store
     is("$status->{log}{dropped} $status->{log}{errors}", '0 0', 'log: nothing lost');
     ok($workers{$status->{log}{writer_pid}}, 'log: the writer is a worker');
 
-    is_deeply($status->{shops}, { demo => { in_doubt => 1 }, other => { in_doubt => 0 } }, 'orders in doubt, by shop');
+    my %quiet = (guessing => { wrong => 0, breaker => json()->decode('false') });
+    is_deeply($status->{shops}, { demo => { in_doubt => 1, %quiet }, other => { in_doubt => 0, %quiet } },
+              'orders in doubt and wrong codes, by shop');
+    is_deeply($status->{guessing}{entries}, { map { $_ => 0 } qw(user session address campaign breaker soft) },
+              'guessing: nobody has tried a wrong code');
     is($status->{counters}{BODY_TYPE}, 1, 'counters: by reason');
     ok($status->{counters}{ATTR_DIRECT} >= 3, 'counters: passed ones, too');
     is($status->{counters}{requests}, $before->{counters}{requests}, 'counters: a status is no request of a shop');

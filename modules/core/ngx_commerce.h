@@ -57,6 +57,7 @@ typedef struct {
     commerce_use_request_t  use;        /* records, set when reason is OK */
     uint8_t                *admits;     /* per line */
     commerce_reason_t       reason;     /* OK, or why it cannot be used */
+    unsigned                genuine:1;  /* we made the code: campaign and serial may be told */
 } ngx_commerce_coupon_t;
 
 /* what the core knows about one request.  Stages read and complete it; memory is the request's pool. */
@@ -97,6 +98,7 @@ struct ngx_commerce_case_s {
 
     commerce_reason_t         reason;           /* the verdict's */
     ngx_str_t                 detail;           /* for the log: which coupon, which member */
+    time_t                    retry_after;      /* seconds, for a refusal with 429 or 503; 0 = the core's own */
 
     commerce_str_t            answer;           /* an action's JSON */
     ngx_uint_t                status;           /* ... and its HTTP status */
@@ -108,6 +110,7 @@ struct ngx_commerce_case_s {
     unsigned                  degraded:1;       /* decided without the store */
     unsigned                  preview:1;        /* evaluated for a variable: nothing is written */
     unsigned                  candid:1;         /* a refusal names the reason itself, not its public code */
+    unsigned                  failed:COMMERCE_COUPONS_MAX;  /* coupons whose failure was counted as a wrong try */
 };
 
 /* stages run in this order */
@@ -132,6 +135,13 @@ typedef commerce_reason_t (*ngx_commerce_stage_pt)(ngx_commerce_case_t *c);
  */
 typedef commerce_reason_t (*ngx_commerce_action_pt)(ngx_commerce_case_t *c, void *conf);
 
+/*
+ * Members of a module's own in the status: shop is one of the configured shops (they go into its object), or
+ * empty (into the top object).
+ */
+typedef void (*ngx_commerce_status_pt)(ngx_http_request_t *r, commerce_write_t *w, commerce_str_t shop,
+    int64_t now_us);
+
 typedef struct {
     ngx_uint_t  abi;
 
@@ -143,12 +153,13 @@ typedef struct {
     char      *(*invalid)(ngx_conf_t *cf, ngx_str_t *word, const char *allowed);    /* a wrong word */
     void       (*exempt)(ngx_conf_t *cf);   /* this location answers by itself: nobody visits it */
     char      *(*needs_order)(ngx_conf_t *cf);  /* remembers: this location must have commerce_order */
+    ngx_int_t  (*status_members)(ngx_conf_t *cf, ngx_commerce_status_pt handler);
 
     /* requests */
     /* the source's value; empty when absent.  OK, TOKEN_DUPLICATE_PARAM, BODY_* */
     commerce_reason_t  (*read)(ngx_commerce_case_t *c, ngx_commerce_source_t *source, commerce_str_t *value);
     commerce_person_t  *(*person)(ngx_commerce_case_t *c, uint64_t number);     /* NULL: unknown */
-    commerce_keyring_t *(*keyring)(ngx_commerce_case_t *c);
+    commerce_keyring_t *(*keyring)(ngx_commerce_case_t *c);    /* c may be NULL */
     commerce_str_t     (*pseudonym)(ngx_commerce_case_t *c);   /* of the user; computed once */
     void               (*note_reason)(ngx_commerce_case_t *c, commerce_reason_t reason);
     /* for actions: touches as on a page, bound and credited (c->credits, c->group, c->room) */

@@ -11,7 +11,7 @@
 static ngx_int_t ngx_commerce_answer_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t type,
     ngx_str_t body);
 static ngx_uint_t ngx_commerce_answer_error_page(ngx_http_request_t *r, ngx_uint_t status);
-static ngx_int_t ngx_commerce_answer_retry_after(ngx_http_request_t *r);
+static ngx_int_t ngx_commerce_answer_retry_after(ngx_http_request_t *r, time_t seconds);
 static commerce_str_t ngx_commerce_answer_title(ngx_uint_t status);
 
 
@@ -30,10 +30,14 @@ ngx_commerce_answer_denied(ngx_http_request_t *r, commerce_reason_t reason)
     ctx = ngx_commerce_get_ctx(r);
     info = commerce_reason(reason);
 
-    if ((info->status == NGX_HTTP_SERVICE_UNAVAILABLE || reason == COMMERCE_R(ORDER_IN_FLIGHT))
-        && ngx_commerce_answer_retry_after(r) != NGX_OK)
+    if (info->status == NGX_HTTP_SERVICE_UNAVAILABLE || info->status == NGX_HTTP_TOO_MANY_REQUESTS
+        || reason == COMMERCE_R(ORDER_IN_FLIGHT))
     {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        ctx = ngx_commerce_get_ctx(r);
+
+        if (ngx_commerce_answer_retry_after(r, ctx && ctx->c.retry_after ? ctx->c.retry_after : 2) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
 
     if (ngx_commerce_answer_error_page(r, info->status)) {
@@ -130,9 +134,15 @@ ngx_commerce_answer_error_page(ngx_http_request_t *r, ngx_uint_t status)
 
 
 static ngx_int_t
-ngx_commerce_answer_retry_after(ngx_http_request_t *r)
+ngx_commerce_answer_retry_after(ngx_http_request_t *r, time_t seconds)
 {
+    u_char           *p;
     ngx_table_elt_t  *h;
+
+    p = ngx_pnalloc(r->pool, NGX_TIME_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
 
     h = ngx_list_push(&r->headers_out.headers);
     if (h == NULL) {
@@ -144,7 +154,8 @@ ngx_commerce_answer_retry_after(ngx_http_request_t *r)
     h->next = NULL;
 #endif
     ngx_str_set(&h->key, "Retry-After");
-    ngx_str_set(&h->value, "2");
+    h->value.data = p;
+    h->value.len = ngx_sprintf(p, "%T", seconds) - p;
 
     return NGX_OK;
 }
@@ -162,6 +173,7 @@ ngx_commerce_answer_title(ngx_uint_t status)
     case 413: return commerce_string("Content Too Large");
     case 415: return commerce_string("Unsupported Media Type");
     case 422: return commerce_string("Unprocessable Content");
+    case 429: return commerce_string("Too Many Requests");
     case 503: return commerce_string("Service Unavailable");
     default:  return commerce_string("Internal Server Error");
     }

@@ -45,6 +45,7 @@ typedef struct {                            /* where a directive stands, for err
 
 typedef struct {
     ngx_array_t              *stages[NGX_COMMERCE_STAGES];  /* of ngx_commerce_stage_pt */
+    ngx_array_t              *status;       /* of ngx_commerce_status_pt */
     ngx_array_t               shops;        /* of ngx_str_t */
     ngx_str_t                 store;        /* directory */
     ngx_msec_t                deadline;
@@ -309,6 +310,6 @@ ngx_int_t ngx_commerce_variables_add(ngx_conf_t *cf);
 ngx_int_t ngx_commerce_metrics_zone(ngx_conf_t *cf, ngx_commerce_main_conf_t *mcf);
 void ngx_commerce_count(commerce_reason_t reason);
 ngx_int_t ngx_commerce_status(ngx_http_request_t *r, ngx_str_t *json);
-int64_t ngx_commerce_in_doubt(commerce_write_t *w, ngx_pool_t *pool);
+int64_t ngx_commerce_in_doubt(ngx_pool_t *pool);
 
 #endif

@@ -202,7 +202,7 @@ ngx_commerce_journal_heartbeat(void)
     j->heartbeat = ngx_time();
 
     commerce_write_int(&w, "outbox", (int64_t) stat.outbox);
-    commerce_write_int(&w, "in_doubt", ngx_commerce_in_doubt(NULL, pool));
+    commerce_write_int(&w, "in_doubt", ngx_commerce_in_doubt(pool));
 
     ngx_commerce_journal_event(commerce_event_finish(&w));
 

@@ -8,14 +8,17 @@
 #include "../../src/commerce_write.h"
 
 
-#define NGX_COMMERCE_STATUS_SIZE  16384
-#define NGX_COMMERCE_STATUS_SHOP  96
+#define NGX_COMMERCE_STATUS_SIZE  20480
+#define NGX_COMMERCE_STATUS_SHOP  512
 
 
 static ngx_int_t ngx_commerce_metrics_init_zone(ngx_shm_zone_t *zone, void *data);
 static void ngx_commerce_status_store(commerce_write_t *w);
 static void ngx_commerce_status_log(commerce_write_t *w, ngx_commerce_metrics_t *m);
+static void ngx_commerce_status_shops(ngx_http_request_t *r, commerce_write_t *w);
+static void ngx_commerce_status_members(ngx_http_request_t *r, commerce_write_t *w, commerce_str_t shop);
 static void ngx_commerce_status_counters(commerce_write_t *w, ngx_commerce_metrics_t *m);
+static int64_t ngx_commerce_shop_doubt(commerce_view_t *view, ngx_pool_t *pool, ngx_str_t *shop);
 
 
 ngx_int_t
@@ -115,10 +118,8 @@ ngx_commerce_status(ngx_http_request_t *r, ngx_str_t *json)
     ngx_commerce_status_store(&w);
     ngx_commerce_status_log(&w, m);
 
-    commerce_write_open(&w, "shops", '{');
-    (void) ngx_commerce_in_doubt(&w, r->pool);
-    commerce_write_close(&w, '}');
-
+    ngx_commerce_status_shops(r, &w);
+    ngx_commerce_status_members(r, &w, commerce_string(""));
     ngx_commerce_status_counters(&w, m);
 
     commerce_write_close(&w, '}');
@@ -190,16 +191,91 @@ ngx_commerce_status_log(commerce_write_t *w, ngx_commerce_metrics_t *m)
 }
 
 
-/* orders in doubt of all shops together; w, unless NULL, gets a member for each */
+static void
+ngx_commerce_status_shops(ngx_http_request_t *r, commerce_write_t *w)
+{
+    ngx_str_t        *shop;
+    ngx_uint_t        i;
+    commerce_view_t  *view;
+
+    if (ngx_commerce_worker->store == NULL
+        || commerce_view_begin(ngx_commerce_worker->store, &view) != COMMERCE_OK)
+    {
+        view = NULL;
+    }
+
+    shop = ngx_commerce_worker->conf->shops.elts;
+
+    commerce_write_open(w, "shops", '{');
+
+    for (i = 0; i < ngx_commerce_worker->conf->shops.nelts; i++) {
+
+        /* shop[i] is NUL terminated by the configuration parser */
+        commerce_write_open(w, (char *) shop[i].data, '{');
+
+        if (view) {
+            commerce_write_int(w, "in_doubt", ngx_commerce_shop_doubt(view, r->pool, &shop[i]));
+        }
+
+        ngx_commerce_status_members(r, w, ngx_commerce_str(shop[i]));
+        commerce_write_close(w, '}');
+    }
+
+    commerce_write_close(w, '}');
+
+    if (view) {
+        commerce_view_end(view);
+    }
+}
+
+
+/* what feature modules have to say */
+
+static void
+ngx_commerce_status_members(ngx_http_request_t *r, commerce_write_t *w, commerce_str_t shop)
+{
+    int64_t                  now_us;
+    ngx_uint_t               i;
+    ngx_commerce_status_pt  *handler;
+
+    if (ngx_commerce_worker->conf->status == NULL) {
+        return;
+    }
+
+    now_us = ngx_commerce_now_us();
+    handler = ngx_commerce_worker->conf->status->elts;
+
+    for (i = 0; i < ngx_commerce_worker->conf->status->nelts; i++) {
+        handler[i](r, w, shop, now_us);
+    }
+}
+
+
+static int64_t
+ngx_commerce_shop_doubt(commerce_view_t *view, ngx_pool_t *pool, ngx_str_t *shop)
+{
+    int64_t           doubt;
+    commerce_arena_t  arena;
+
+    arena.alloc = (void *(*)(void *, size_t)) ngx_palloc;
+    arena.owner = pool;
+    doubt = 0;
+
+    (void) commerce_view_counter(view, commerce_counter_doubt(&arena, ngx_commerce_str(*shop)), &doubt);
+
+    return doubt;
+}
+
+
+/* orders in doubt of all shops together */
 
 int64_t
-ngx_commerce_in_doubt(commerce_write_t *w, ngx_pool_t *pool)
+ngx_commerce_in_doubt(ngx_pool_t *pool)
 {
-    int64_t            doubt, sum;
-    ngx_str_t         *shop;
-    ngx_uint_t         i;
-    commerce_view_t   *view;
-    commerce_arena_t   arena;
+    int64_t           sum;
+    ngx_str_t        *shop;
+    ngx_uint_t        i;
+    commerce_view_t  *view;
 
     if (ngx_commerce_worker->store == NULL
         || commerce_view_begin(ngx_commerce_worker->store, &view) != COMMERCE_OK)
@@ -207,23 +283,10 @@ ngx_commerce_in_doubt(commerce_write_t *w, ngx_pool_t *pool)
         return 0;
     }
 
-    arena.alloc = (void *(*)(void *, size_t)) ngx_palloc;
-    arena.owner = pool;
-
     shop = ngx_commerce_worker->conf->shops.elts;
 
     for (i = 0, sum = 0; i < ngx_commerce_worker->conf->shops.nelts; i++) {
-        doubt = 0;
-        (void) commerce_view_counter(view, commerce_counter_doubt(&arena, ngx_commerce_str(shop[i])),
-                                     &doubt);
-        sum += doubt;
-
-        if (w) {
-            /* shop[i] is NUL terminated by the configuration parser */
-            commerce_write_open(w, (char *) shop[i].data, '{');
-            commerce_write_int(w, "in_doubt", doubt);
-            commerce_write_close(w, '}');
-        }
+        sum += ngx_commerce_shop_doubt(view, pool, &shop[i]);
     }
 
     commerce_view_end(view);

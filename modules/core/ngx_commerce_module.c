@@ -20,6 +20,7 @@ static ngx_int_t ngx_commerce_api_stage(ngx_conf_t *cf, ngx_commerce_stage_e sta
     ngx_commerce_stage_pt handler);
 static void ngx_commerce_api_exempt(ngx_conf_t *cf);
 static char *ngx_commerce_api_needs_order(ngx_conf_t *cf);
+static ngx_int_t ngx_commerce_api_status_members(ngx_conf_t *cf, ngx_commerce_status_pt handler);
 static commerce_person_t *ngx_commerce_api_person(ngx_commerce_case_t *c, uint64_t number);
 static commerce_keyring_t *ngx_commerce_api_keyring(ngx_commerce_case_t *c);
 static commerce_reason_t ngx_commerce_api_attribute(ngx_commerce_case_t *c);
@@ -143,6 +144,7 @@ static const ngx_commerce_api_t  ngx_commerce_api = {
     ngx_commerce_invalid,
     ngx_commerce_api_exempt,
     ngx_commerce_api_needs_order,
+    ngx_commerce_api_status_members,
     ngx_commerce_source_read,
     ngx_commerce_api_person,
     ngx_commerce_api_keyring,
@@ -509,6 +511,32 @@ ngx_commerce_api_needs_order(ngx_conf_t *cf)
     ngx_commerce_place(cf, &lcf->needs_order);
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_commerce_api_status_members(ngx_conf_t *cf, ngx_commerce_status_pt handler)
+{
+    ngx_commerce_status_pt    *p;
+    ngx_commerce_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_commerce_module);
+
+    if (mcf->status == NULL) {
+        mcf->status = ngx_array_create(cf->pool, 2, sizeof(ngx_commerce_status_pt));
+        if (mcf->status == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    p = ngx_array_push(mcf->status);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    *p = handler;
+
+    return NGX_OK;
 }
 
 

@@ -351,7 +351,7 @@ ngx_commerce_order_fingerprint(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
 
     for (i = 0; i < c->ncoupons; i++) {
 
-        if (c->coupons[i].reason == COMMERCE_R(COUPON_MALFORMED)) {
+        if (c->coupons[i].code.campaign == 0) {         /* no code */
             commerce_write_text(&w, NULL, c->coupons[i].text);
             continue;
         }
@@ -508,8 +508,9 @@ ngx_commerce_order_coupon_detail(ngx_commerce_case_t *c, ngx_commerce_coupon_t *
 {
     u_char  *p;
 
-    if (coupon->reason == COMMERCE_R(COUPON_MALFORMED) || coupon->reason == COMMERCE_R(COUPON_BAD_SIGNATURE)) {
-        ngx_str_null(&c->detail);
+    ngx_str_null(&c->detail);
+
+    if (!coupon->genuine && coupon->reason != COMMERCE_R(RATE_PREFIX)) {
         return;
     }
 
@@ -517,6 +518,12 @@ ngx_commerce_order_coupon_detail(ngx_commerce_case_t *c, ngx_commerce_coupon_t *
 
     if (p) {
         c->detail.data = p;
+
+        if (!coupon->genuine) {
+            c->detail.len = ngx_sprintf(p, "%ui", (ngx_uint_t) coupon->code.campaign) - p;
+            return;
+        }
+
         c->detail.len = ngx_sprintf(p, "%ui/%uD", (ngx_uint_t) coupon->code.campaign, coupon->code.serial) - p;
     }
 }

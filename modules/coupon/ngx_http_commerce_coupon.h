@@ -4,6 +4,7 @@
  * Inside the coupon module: how its files meet.
  *
  *   ngx_http_commerce_coupon_module.c   the module, coupons of orders
+ *   ngx_http_commerce_coupon_guess.c    who has tried too many wrong codes (_guess_conf.c: limits)
  */
 
 #ifndef NGX_HTTP_COMMERCE_COUPON_H

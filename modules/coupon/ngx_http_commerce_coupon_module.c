@@ -6,6 +6,7 @@
  */
 
 #include "ngx_http_commerce_coupon.h"
+#include "ngx_http_commerce_coupon_guess.h"
 
 
 typedef struct {
@@ -19,6 +20,8 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_commerce_coupon_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_commerce_coupon_postconfiguration(ngx_conf_t *cf);
+static void *ngx_http_commerce_coupon_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_commerce_coupon_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_commerce_coupon_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 static char *ngx_http_commerce_coupon_code(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -33,7 +36,10 @@ static commerce_reason_t ngx_http_commerce_coupon_text(ngx_commerce_case_t *c,
     ngx_http_commerce_coupon_conf_t *ccf);
 static commerce_reason_t ngx_http_commerce_coupon_add(ngx_commerce_case_t *c,
     ngx_http_commerce_coupon_conf_t *ccf, commerce_str_t text);
+static commerce_reason_t ngx_http_commerce_coupon_genuine(ngx_commerce_case_t *c,
+    ngx_commerce_coupon_t *coupon);
 static commerce_reason_t ngx_http_commerce_coupon_rules(ngx_commerce_case_t *c);
+static void ngx_http_commerce_coupon_failed(ngx_commerce_case_t *c, ngx_uint_t i);
 static commerce_reason_t ngx_http_commerce_coupon_rule(ngx_commerce_case_t *c, ngx_commerce_coupon_t *coupon);
 
 
@@ -56,15 +62,22 @@ static ngx_command_t  ngx_http_commerce_coupon_commands[] = {
       0,
       NULL },
 
+    { ngx_string("commerce_coupon_guess"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_commerce_guess_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
 
 static ngx_http_module_t  ngx_http_commerce_coupon_module_ctx = {
     ngx_http_commerce_coupon_preconfiguration,  /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_http_commerce_coupon_postconfiguration, /* postconfiguration */
 
-    NULL,                                  /* create main configuration */
+    ngx_http_commerce_coupon_create_main_conf,  /* create main configuration */
     NULL,                                  /* init main configuration */
 
     NULL,                                  /* create server configuration */
@@ -91,7 +104,7 @@ ngx_module_t  ngx_http_commerce_coupon_module = {
 };
 
 
-/* which codes does the request name, and did we make them?  No look-up: a guess costs one MAC */
+/* which codes does the request name, and did we make them?  No look-up: a guess costs at most one MAC */
 
 static commerce_reason_t
 ngx_http_commerce_coupon_codes(ngx_commerce_case_t *c)
@@ -218,14 +231,11 @@ ngx_http_commerce_coupon_add(ngx_commerce_case_t *c, ngx_http_commerce_coupon_co
     coupon->text = text;
     coupon->use.discount = -1;
 
-    coupon->reason = text.len <= 64 ? commerce_code_parse(text, &coupon->code)
-                                    : COMMERCE_R(COUPON_MALFORMED);
+    coupon->reason = ngx_http_commerce_coupon_genuine(c, coupon);
 
     if (coupon->reason == COMMERCE_R(OK)) {
-        coupon->reason = commerce_code_verify(ngx_http_commerce_coupon_core->keyring(c), c->shop, &coupon->code);
-    }
+        coupon->genuine = 1;
 
-    if (coupon->reason == COMMERCE_R(OK)) {
         for (i = 0; i < c->ncoupons; i++) {
             if (c->coupons[i].code.campaign == coupon->code.campaign
                 && c->coupons[i].code.serial == coupon->code.serial)
@@ -241,6 +251,36 @@ ngx_http_commerce_coupon_add(ngx_commerce_case_t *c, ngx_http_commerce_coupon_co
 }
 
 
+/* nothing is told about a code to somebody who could not use it, or who has tried too many wrong ones */
+
+static commerce_reason_t
+ngx_http_commerce_coupon_genuine(ngx_commerce_case_t *c, ngx_commerce_coupon_t *coupon)
+{
+    unsigned           counted;
+    commerce_reason_t  parsed, reason;
+
+    parsed = coupon->text.len <= 64 ? commerce_code_parse(coupon->text, &coupon->code)
+                                    : COMMERCE_R(COUPON_MALFORMED);
+
+    if (parsed != COMMERCE_R(OK)) {
+        ngx_memzero(&coupon->code, sizeof(commerce_code_t));
+    }
+
+    if (!c->verified) {
+        return COMMERCE_R(COUPON_CUSTOMER_REQUIRED);
+    }
+
+    counted = c->failed & (1U << c->ncoupons);      /* by an earlier evaluation of this request */
+    reason = counted ? COMMERCE_R(OK) : ngx_http_commerce_guess_allowed(c, coupon->code.campaign);
+
+    if (reason != COMMERCE_R(OK) || parsed != COMMERCE_R(OK)) {
+        return reason != COMMERCE_R(OK) ? reason : parsed;
+    }
+
+    return commerce_code_verify(ngx_http_commerce_coupon_core->keyring(c), c->shop, &coupon->code);
+}
+
+
 /* each coupon gets its reason here; the core refuses the order, or in observe mode leaves the coupon out */
 
 static commerce_reason_t
@@ -253,16 +293,46 @@ ngx_http_commerce_coupon_rules(ngx_commerce_case_t *c)
         coupon = &c->coupons[i];
 
         if (coupon->reason == COMMERCE_R(OK)) {
-            coupon->reason = c->verified ? ngx_http_commerce_coupon_rule(c, coupon)
-                                         : COMMERCE_R(COUPON_CUSTOMER_REQUIRED);
+            coupon->reason = ngx_http_commerce_coupon_rule(c, coupon);
         }
 
         if (coupon->reason == COMMERCE_R(STORE_UNAVAILABLE) || coupon->reason == COMMERCE_R(INTERNAL)) {
             return coupon->reason;
         }
+
+        if (coupon->reason != COMMERCE_R(OK)) {
+            ngx_http_commerce_coupon_failed(c, i);
+        }
     }
 
     return COMMERCE_R(OK);
+}
+
+
+/* only here, where the order is known to be new: a retry is never a guess */
+
+static void
+ngx_http_commerce_coupon_failed(ngx_commerce_case_t *c, ngx_uint_t i)
+{
+    ngx_commerce_coupon_t  *coupon;
+
+    coupon = &c->coupons[i];
+
+    if (c->failed & (1U << i)) {
+        return;
+    }
+
+    if ((coupon->reason == COMMERCE_R(COUPON_ALREADY_REDEEMED)
+         || coupon->reason == COMMERCE_R(COUPON_HELD_BY_OTHER_ORDER))
+        && commerce_equal(coupon->use.coupon.used_by, c->user))
+    {
+        return;                     /* another order of his own has it: he knows the code */
+    }
+
+    if (commerce_guess_class(coupon->reason) != COMMERCE_GUESS_NONE) {
+        c->failed |= 1U << i;
+        coupon->reason = ngx_http_commerce_guess_failed(c, coupon->code.campaign, coupon->reason);
+    }
 }
 
 
@@ -325,12 +395,53 @@ ngx_http_commerce_coupon_preconfiguration(ngx_conf_t *cf)
         || ngx_http_commerce_coupon_core->stage(cf, NGX_COMMERCE_STAGE_CODES, ngx_http_commerce_coupon_codes)
            != NGX_OK
         || ngx_http_commerce_coupon_core->stage(cf, NGX_COMMERCE_STAGE_COUPONS, ngx_http_commerce_coupon_rules)
-           != NGX_OK)
+           != NGX_OK
+        || ngx_http_commerce_coupon_core->status_members(cf, ngx_http_commerce_guess_status) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     return NGX_OK;
+}
+
+
+/* the guessing limits' zone: wherever codes are taken, unless somebody said off */
+
+static ngx_int_t
+ngx_http_commerce_coupon_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_str_t                              name = ngx_string("ngx_commerce_guess");
+    ngx_http_commerce_coupon_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_commerce_coupon_module);
+
+    if (mcf->guess.off || !mcf->guess.needed) {
+        return NGX_OK;
+    }
+
+    mcf->guess.zone = ngx_shared_memory_add(cf, &name, mcf->guess.size, &ngx_http_commerce_coupon_module);
+    if (mcf->guess.zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    mcf->guess.zone->init = ngx_http_commerce_guess_init_zone;
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_http_commerce_coupon_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_commerce_coupon_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_commerce_coupon_main_conf_t));
+
+    if (mcf) {
+        ngx_http_commerce_guess_create(&mcf->guess);
+    }
+
+    return mcf;
 }
 
 
@@ -402,8 +513,11 @@ ngx_http_commerce_coupon_code(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    ngx_http_commerce_guess_needed(cf);
+
     return ngx_http_commerce_coupon_core->source(cf, &value[1],
-                                          NGX_COMMERCE_SOURCE_VALUE|NGX_COMMERCE_SOURCE_BODY, &ccf->code);
+                                                 NGX_COMMERCE_SOURCE_VALUE|NGX_COMMERCE_SOURCE_BODY,
+                                                 &ccf->code);
 }
 
 
