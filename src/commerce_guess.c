@@ -222,11 +222,13 @@ commerce_guess_class(commerce_reason_t reason)
 
     case COMMERCE_R(COUPON_NOT_FOUND):
     case COMMERCE_R(COUPON_BAD_SIGNATURE):
+        return COMMERCE_GUESS_WRONG;
+
     case COMMERCE_R(COUPON_HOLDER_MISMATCH):
     case COMMERCE_R(COUPON_ALREADY_REDEEMED):
     case COMMERCE_R(COUPON_HELD_BY_OTHER_ORDER):
     case COMMERCE_R(COUPON_VOID):
-        return COMMERCE_GUESS_WRONG;
+        return COMMERCE_GUESS_OTHERS;
 
     default:
         return commerce_equal(commerce_reason(reason)->public_code, commerce_string("COUPON_NOT_USABLE"))
@@ -274,16 +276,19 @@ unsigned
 commerce_guess_counts(const commerce_guess_limits_t *limits, const commerce_guess_view_t *view,
     commerce_guess_class_t class, int64_t now)
 {
-    const unsigned  own = COMMERCE_GUESS_BIT(USER) | COMMERCE_GUESS_BIT(SESSION) | COMMERCE_GUESS_BIT(ADDRESS);
+    const unsigned  own = COMMERCE_GUESS_BIT(USER) | COMMERCE_GUESS_BIT(SESSION);
 
     switch (class) {
 
     case COMMERCE_GUESS_WRONG:
-        return own | COMMERCE_GUESS_BIT(CAMPAIGN) | COMMERCE_GUESS_BIT(BREAKER);
+        return own | COMMERCE_GUESS_BIT(ADDRESS) | COMMERCE_GUESS_BIT(CAMPAIGN) | COMMERCE_GUESS_BIT(BREAKER);
+
+    case COMMERCE_GUESS_OTHERS:
+        return own;
 
     case COMMERCE_GUESS_TYPING:
         return commerce_window_wait(view->windows[COMMERCE_GUESS_SOFT], &limits->rates[COMMERCE_GUESS_SOFT], now)
-               ? own | COMMERCE_GUESS_BIT(SOFT) : COMMERCE_GUESS_BIT(SOFT);
+               ? own | COMMERCE_GUESS_BIT(ADDRESS) | COMMERCE_GUESS_BIT(SOFT) : COMMERCE_GUESS_BIT(SOFT);
 
     default:
         return 0;

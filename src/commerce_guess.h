@@ -58,13 +58,16 @@ const char *commerce_guess_kind_name(commerce_guess_kind_t kind);
 
 /*
  * Of a refused coupon:
- *   WRONG   what a guesser meets: forged, unknown, somebody else's, spent or held by another
+ *   WRONG   what a guesser meets: forged or unknown
+ *   OTHERS  a genuine one that is somebody else's, spent, or held by another.  Nobody guesses those, but a code
+ *           that was shown to a thousand people is tried by a thousand: it counts for user and session alone
  *   TYPING  what a buyer meets: no code at all, or a genuine one whose rules refuse
  *   NONE    nothing that says anything about a code
  */
 typedef enum {
     COMMERCE_GUESS_NONE,
     COMMERCE_GUESS_TYPING,
+    COMMERCE_GUESS_OTHERS,
     COMMERCE_GUESS_WRONG
 } commerce_guess_class_t;
 

@@ -226,6 +226,9 @@ sub place
         $commerce = $example . $t->expand($commerce) =~ s/^ *commerce_store.*\n//mr;
         $commerce =~ s{/var/lib/nginx/commerce}{$t->dir . '/store'}e;
     }
+    elsif ($in eq 'http') {
+        $commerce .= $example;
+    }
     elsif ($first eq 'commerce_shop') {
         $shop = $example;
     }

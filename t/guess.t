@@ -318,6 +318,18 @@ sub logged { my ($key) = @_; return $t->wait_events(sub { grep { $_->{type} eq '
     $t->advance(66);
     wrong('late', 'a minute and a slot later', from => '198.51.100.7');
 
+    # one code that a live room showed to all of them: everybody is too late, nobody guesses
+
+    later();
+
+    my %seen;
+    $seen{$_->status}++ for $t->parallel(map { request("room$_", [ $good[2] ], from => '198.51.100.9') } 1 .. 80);
+    is_deeply(\%seen, { 422 => 80 }, 'eighty users are too late for one coupon') or diag explain \%seen;
+    wrong('room1', 'one of them mistypes another', from => '198.51.100.9');
+    tries('room1', $good[21], 200, '... and gets it right', from => '198.51.100.9');
+    tries('room2', $good[2], 422, 'too late', from => '198.51.100.9') for 2 .. 5;
+    tries('room2', $good[2], 429, 'too late too often', from => '198.51.100.9');
+
     # a header that anybody can send is no address
 
     later();

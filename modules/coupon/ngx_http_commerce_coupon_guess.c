@@ -38,7 +38,7 @@ typedef struct {
     ngx_uint_t               entries[COMMERCE_GUESS_KINDS];
     ngx_uint_t               evicted;   /* before their time: the zone was full */
     ngx_uint_t               lost;      /* failures that could not be counted at all */
-    ngx_uint_t               wrong, typing;
+    ngx_uint_t               failures[COMMERCE_GUESS_WRONG + 1];    /* by class */
 } ngx_http_commerce_guess_zone_t;
 
 /* the keys of one try; 0 = none of this kind */
@@ -136,12 +136,7 @@ ngx_http_commerce_guess_failed(ngx_commerce_case_t *c, unsigned campaign, commer
         }
     }
 
-    if (class == COMMERCE_GUESS_WRONG) {
-        g.zone->wrong++;
-
-    } else {
-        g.zone->typing++;
-    }
+    g.zone->failures[class]++;
 
     ngx_shmtx_unlock(&g.pool->mutex);
 
@@ -523,8 +518,9 @@ ngx_http_commerce_guess_status_zone(ngx_http_commerce_guess_t *g, commerce_write
     commerce_write_int(w, "bytes_free", (int64_t) (g->pool->pfree * ngx_pagesize));
     commerce_write_int(w, "evicted", (int64_t) zone->evicted);
     commerce_write_int(w, "lost", (int64_t) zone->lost);
-    commerce_write_int(w, "wrong", (int64_t) zone->wrong);
-    commerce_write_int(w, "typing", (int64_t) zone->typing);
+    commerce_write_int(w, "wrong", (int64_t) zone->failures[COMMERCE_GUESS_WRONG]);
+    commerce_write_int(w, "others", (int64_t) zone->failures[COMMERCE_GUESS_OTHERS]);
+    commerce_write_int(w, "typing", (int64_t) zone->failures[COMMERCE_GUESS_TYPING]);
     commerce_write_open(w, "entries", '{');
 
     for (kind = 0; kind < COMMERCE_GUESS_KINDS; kind++) {

@@ -224,9 +224,9 @@ test_classes(void)
 {
     is_int(commerce_guess_class(COMMERCE_R(COUPON_NOT_FOUND)), COMMERCE_GUESS_WRONG, "unknown");
     is_int(commerce_guess_class(COMMERCE_R(COUPON_BAD_SIGNATURE)), COMMERCE_GUESS_WRONG, "forged");
-    is_int(commerce_guess_class(COMMERCE_R(COUPON_HOLDER_MISMATCH)), COMMERCE_GUESS_WRONG, "not yours");
-    is_int(commerce_guess_class(COMMERCE_R(COUPON_ALREADY_REDEEMED)), COMMERCE_GUESS_WRONG, "redeemed");
-    is_int(commerce_guess_class(COMMERCE_R(COUPON_HELD_BY_OTHER_ORDER)), COMMERCE_GUESS_WRONG, "held");
+    is_int(commerce_guess_class(COMMERCE_R(COUPON_HOLDER_MISMATCH)), COMMERCE_GUESS_OTHERS, "not yours");
+    is_int(commerce_guess_class(COMMERCE_R(COUPON_ALREADY_REDEEMED)), COMMERCE_GUESS_OTHERS, "redeemed");
+    is_int(commerce_guess_class(COMMERCE_R(COUPON_HELD_BY_OTHER_ORDER)), COMMERCE_GUESS_OTHERS, "held");
     is_int(commerce_guess_class(COMMERCE_R(COUPON_MALFORMED)), COMMERCE_GUESS_TYPING, "malformed");
     is_int(commerce_guess_class(COMMERCE_R(COUPON_EXPIRED)), COMMERCE_GUESS_TYPING, "expired");
     is_int(commerce_guess_class(COMMERCE_R(COUPON_MIN_SPEND)), COMMERCE_GUESS_TYPING, "too cheap an order");
@@ -311,16 +311,18 @@ test_typing(void)
     commerce_guess_view_t  view = { { NULL } };
 
     soft = 1U << COMMERCE_GUESS_SOFT;
-    own = 1U << COMMERCE_GUESS_USER | 1U << COMMERCE_GUESS_SESSION | 1U << COMMERCE_GUESS_ADDRESS;
-    all = own | 1U << COMMERCE_GUESS_CAMPAIGN | 1U << COMMERCE_GUESS_BREAKER;
+    own = 1U << COMMERCE_GUESS_USER | 1U << COMMERCE_GUESS_SESSION;
+    all = own | 1U << COMMERCE_GUESS_ADDRESS | 1U << COMMERCE_GUESS_CAMPAIGN | 1U << COMMERCE_GUESS_BREAKER;
 
     is_int(commerce_guess_counts(&limits, &view, COMMERCE_GUESS_WRONG, T0), all, "a wrong code counts everywhere");
+    is_int(commerce_guess_counts(&limits, &view, COMMERCE_GUESS_OTHERS, T0), own, "another's for the user alone");
     is_int(commerce_guess_counts(&limits, &view, COMMERCE_GUESS_TYPING, T0), soft, "a typing error apart");
     is_int(commerce_guess_counts(&limits, &view, COMMERCE_GUESS_NONE, T0), 0, "others not");
 
     fill(&window, &limits.rates[COMMERCE_GUESS_SOFT], T0);
     view.windows[COMMERCE_GUESS_SOFT] = &window;
 
-    is_int(commerce_guess_counts(&limits, &view, COMMERCE_GUESS_TYPING, T0), soft | own,
+    is_int(commerce_guess_counts(&limits, &view, COMMERCE_GUESS_TYPING, T0),
+           soft | own | 1U << COMMERCE_GUESS_ADDRESS,
            "too many typing errors are wrong codes");
 }

@@ -75,7 +75,12 @@ sub server
     my ($self, $port, %option) = @_;
     my $listen = $option{listen} // '';
 
+    # few buyers fight for few coupons, again and again: once in the configuration
+    my $guess = $self->{served}++ ? '' : 'commerce_coupon_guess off;';
+
     return <<"EOC";
+    $guess
+
     server {
         listen          127.0.0.1:$port $listen;
         commerce_shop   demo;
