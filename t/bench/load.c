@@ -4,7 +4,10 @@
  * A load generator for requests that must all differ: keep-alive connections in a closed loop, each
  * sending the next raw request of a file when its answer is complete.
  *
- *   load -p PORT -f FILE -c CONNECTIONS [-o FIRST] [-n COUNT] [-t SECONDS] [-l] [-a CPU]
+ *   load -p PORT -f FILE -c CONNECTIONS [-o FIRST] [-n COUNT] [-t SECONDS] [-l] [-a CPU] [-r RATE]
+ *
+ * With -r the loop is open: so many requests a second are due whatever the answers do, on whichever
+ * connection is free, and the answer's time counts from when the request was due.
  *
  * FILE holds raw HTTP/1.1 requests, one behind the other; -o skips that many, -l starts again at
  * the end of the file.  Stops after COUNT requests, SECONDS, or the file's end, with every answer
@@ -55,7 +58,7 @@ typedef struct {
     int                port, cpu;
     unsigned           connections;
     size_t             first, count;
-    double             seconds;
+    double             seconds, rate;
     bool               loop;
     const char        *file;
 } options_t;
@@ -66,6 +69,9 @@ static void requests_read(const char *path);
 static size_t request_length(const char *p, const char *end);
 static void connection_open(connection_t *c);
 static void connection_next(connection_t *c);
+static void connection_start(connection_t *c, double time);
+static void start_due(void);
+static int wait_for(struct epoll_event *events);
 static void connection_write(connection_t *c);
 static void connection_read(connection_t *c);
 static size_t answer_length(const connection_t *c);
@@ -84,6 +90,8 @@ static float        *latencies;
 static size_t        nlatencies, latency_room;
 static double        begun, stop_at;
 static int           poller;
+static connection_t  **idle;            /* in an open loop: free ones */
+static size_t        nidle, due;        /* due: requests that the clock has called for */
 
 
 int
@@ -106,8 +114,9 @@ main(int argc, char **argv)
 
     poller = epoll_create1(0);
     connections = calloc(options.connections, sizeof(connection_t));
+    idle = calloc(options.connections, sizeof(connection_t *));
 
-    if (poller == -1 || connections == NULL) {
+    if (poller == -1 || connections == NULL || idle == NULL) {
         fail("cannot start");
     }
 
@@ -125,12 +134,8 @@ main(int argc, char **argv)
         connection_next(&connections[k]);
     }
 
-    while (busy > 0) {
-        n = epoll_wait(poller, events, EVENTS, 10000);
-
-        if (n == 0) {
-            fail("no answer within 10 seconds");
-        }
+    while (busy > 0 || (options.rate > 0 && now() < stop_at && due < options.count)) {
+        n = wait_for(events);
 
         for (i = 0; i < n; i++) {
             connection_t  *c = events[i].data.ptr;
@@ -141,6 +146,10 @@ main(int argc, char **argv)
             } else {
                 connection_read(c);
             }
+        }
+
+        if (options.rate > 0) {
+            start_due();
         }
     }
 
@@ -157,7 +166,7 @@ options_read(options_t *o, int argc, char **argv)
 
     *o = (options_t) { .cpu = -1, .connections = 1, .count = SIZE_MAX };
 
-    while ((c = getopt(argc, argv, "p:f:c:o:n:t:la:")) != -1) {
+    while ((c = getopt(argc, argv, "p:f:c:o:n:t:la:r:")) != -1) {
         switch (c) {
         case 'p': o->port = atoi(optarg); break;
         case 'f': o->file = optarg; break;
@@ -167,13 +176,14 @@ options_read(options_t *o, int argc, char **argv)
         case 't': o->seconds = atof(optarg); break;
         case 'l': o->loop = true; break;
         case 'a': o->cpu = atoi(optarg); break;
+        case 'r': o->rate = atof(optarg); break;
         default:  exit(2);
         }
     }
 
     if (o->port == 0 || o->file == NULL || o->connections == 0) {
         fprintf(stderr, "usage: load -p PORT -f FILE -c CONNECTIONS [-o FIRST] [-n COUNT]"
-                        " [-t SECONDS] [-l] [-a CPU]\n");
+                        " [-t SECONDS] [-l] [-a CPU] [-r RATE]\n");
         exit(2);
     }
 }
@@ -277,6 +287,73 @@ connection_next(connection_t *c)
 {
     c->request = NULL;
 
+    if (options.rate > 0) {
+        idle[nidle++] = c;
+        return;
+    }
+
+    connection_start(c, now());
+}
+
+
+/* whatever the clock has called for by now, as long as a connection is free */
+
+static void
+start_due(void)
+{
+    double  time;
+
+    time = now();
+
+    while (due < options.count && begun + (double) due / options.rate <= time
+           && begun + (double) due / options.rate < stop_at)
+    {
+        if (nidle == 0) {
+            return;
+        }
+
+        connection_start(idle[--nidle], begun + (double) due++ / options.rate);
+    }
+}
+
+
+static int
+wait_for(struct epoll_event *events)
+{
+    int              n;
+    double           left;
+    struct timespec  ts;
+
+    if (options.rate == 0) {
+        n = epoll_wait(poller, events, EVENTS, 10000);
+
+        if (n == 0) {
+            fail("no answer within 10 seconds");
+        }
+
+        return n;
+    }
+
+    left = begun + (double) due / options.rate - now();
+
+    if (nidle == 0 || due >= options.count || begun + (double) due / options.rate >= stop_at) {
+        left = 0.1;
+    }
+
+    if (left < 0) {
+        left = 0;
+    }
+
+    ts.tv_sec = (time_t) left;
+    ts.tv_nsec = (long) ((left - (double) ts.tv_sec) * 1e9);
+
+    return epoll_pwait2(poller, events, EVENTS, &ts, NULL);
+}
+
+
+static void
+connection_start(connection_t *c, double time)
+{
     if (sent == options.count || now() >= stop_at) {
         return;
     }
@@ -290,7 +367,7 @@ connection_next(connection_t *c)
     }
 
     c->request = &requests[next_request++];
-    c->started = now();
+    c->started = time;
     c->sent = 0;
     c->got = 0;
     sent++;

@@ -1,0 +1,203 @@
+# Copyright (C) ngx_commerce authors
+#
+# ci/bench: durable orders and redemptions per second.
+
+use strict;
+use warnings;
+
+use File::Path qw(remove_tree);
+use IO::Socket::UNIX;
+use List::Util qw(max min);
+use POSIX qw(WNOHANG);
+use Time::HiRes qw(sleep time);
+
+our ($DIR, %GOAL, $BURSTS, $BURST_TIME, $BUYERS, $quick, %port, %master, $code, @codes);
+
+
+sub orders
+{
+    my $start = time;
+    my %rate;
+
+    store_make();
+
+    for my $round (1 .. $BURSTS) {
+        replay(\%rate, 0);
+        redis(\%rate, $_) for 1, 64, 512;
+
+        for my $workers (1, 2) {
+            gateway_conf($workers, undef, '4g');
+            start('gateway');
+
+            my $views = requests('view', map { view($_) } 0 .. $BUYERS - 1);
+            load($port{gateway}, $views, '-c', 16);
+            settle();
+
+            for my $flight (64, 512) {
+                my $raw = replay(\%rate, $flight / 2);
+                my $done = burst(\%rate, $workers, $flight);
+
+                push @{$rate{"ratio $workers $flight"}}, $done / $raw;
+                push @{$rate{'one'}}, $done / $rate{'raw 0'}[-1] if $workers == 1 && $flight == 64;
+                push @{$rate{"redis one $workers $flight"}}, $done / $rate{'redis 1'}[-1];
+                push @{$rate{"redis $workers $flight"}}, $done / $rate{"redis $flight"}[-1];
+            }
+
+            stop('gateway');
+        }
+    }
+
+    stop('redis', 'TERM');
+
+    printf "\n4. Durable orders per second: coupon reserved, order, coupon redeemed; %d round%s of %.1f s\n\n",
+        $BURSTS, $BURSTS == 1 ? '' : 's', $BURST_TIME;
+
+    printf "%-44s %s\n", $_->[0], spread('%.0f', @{$rate{$_->[1]}}) for
+        [ 'LMDB raw, one commit per transaction', 'raw 0' ],
+        [ 'LMDB raw, batches of 32 + 32 steps', 'raw 32' ],
+        [ 'LMDB raw, batches of 256 + 256 steps', 'raw 256' ],
+        [ 'store and log alone, batches of 32 + 32', 'store 32' ],
+        [ 'store and log alone, batches of 256 + 256', 'store 256' ],
+        [ 'Redis, appendfsync always, one at a time', 'redis 1' ],
+        [ 'Redis, appendfsync always, 64 in flight', 'redis 64' ],
+        [ 'Redis, appendfsync always, 512 in flight', 'redis 512' ];
+
+    printf "\n%-26s %-24s %-22s %-6s %-12s %s\n", '', 'acknowledged/s', 'settled/s', 'batch', 'p50/p99 ms', 'log behind s';
+
+    for my $workers (1, 2) {
+        for my $flight (64, 512) {
+            my $name = "$workers $flight";
+
+            printf "%-26s %-24s %-22s %-6.0f %-12s %.1f\n",
+                "$workers worker" . ($workers > 1 ? 's' : '') . ", $flight in flight",
+                spread('%.0f', @{$rate{"ack $name"}}), spread('%.0f', @{$rate{"done $name"}}),
+                median(@{$rate{"batch $name"}}),
+                sprintf('%.1f/%.1f', median(@{$rate{"p50 $name"}}) / 1000, median(@{$rate{"p99 $name"}}) / 1000),
+                median(@{$rate{"log $name"}});
+        }
+    }
+
+    print "\nacknowledged: answered, so reserved for good; settled: also redeemed for good; log behind: until the\n",
+        "last money event was in the log, after that; batch: transactions under one commit\n",
+        "Redis: two scripts per order over one pipelined connection, no nginx and no log before it\n\n";
+
+    for my $flight (64, 512) {
+        for my $workers (1, 2) {
+            goal(7, "$flight in flight, $workers worker" . ($workers > 1 ? 's' : '') . ', settled, of raw LMDB',
+                '>=', $GOAL{raw}, median(@{$rate{"ratio $workers $flight"}}), '%.2f');
+        }
+    }
+
+    goal(7, "$_ in flight, 1 worker, times Redis one at a time", '>=', $GOAL{redis}, median(@{$rate{"redis one 1 $_"}}),
+        '%.1f') for 64, 512;
+    note(sprintf 'of Redis with as many in flight: %.2f at 64, %.2f at 512', map { median(@{$rate{"redis 1 $_"}}) }
+        64, 512);
+    goal(7, '64 in flight, 1 worker, times one sync each', '>=', $GOAL{one}, median(@{$rate{one}}), '%.1f');
+    printf "   (%.0f s)\n", time - $start;
+}
+
+
+sub replay
+{
+    my ($rate, $batch) = @_;
+    my $dir = "$DIR/replay.store";
+
+    remove_tree($dir);
+    mkdir $dir or fail("cannot make $dir: $!");
+
+    my %result = run("$DIR/replay", $dir, 40_000, $batch, $BURST_TIME * 0.7) =~ /(\w+)=([\d.]+)/g;
+
+    push @{$rate->{"raw $batch"}}, $result{raw};
+    push @{$rate->{"store $batch"}}, $result{store};
+    remove_tree($dir);
+
+    return $result{raw};
+}
+
+
+sub redis
+{
+    my ($rate, $flight) = @_;
+
+    redis_start() unless $master{redis};
+
+    my %result = run("$DIR/redis", "$DIR/redis.data/socket", $flight, $BURST_TIME * 0.7) =~ /(\w+)=([\d.]+)/g;
+
+    push @{$rate->{"redis $flight"}}, $result{rate};
+
+    return \%result;
+}
+
+
+sub redis_start
+{
+    my $dir = "$DIR/redis.data";
+    my $pid;
+
+    remove_tree($dir);
+    mkdir $dir or fail("cannot make $dir: $!");
+
+    $pid = fork // fail("cannot fork: $!");
+
+    if ($pid == 0) {
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>', "$dir/log";
+        open STDERR, '>&', \*STDOUT;
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
+        exec 'redis-server', '--port', 0, '--unixsocket', "$dir/socket", '--dir', $dir, '--save', '',
+            '--appendonly', 'yes', '--appendfsync', 'always', '--auto-aof-rewrite-percentage', 0
+            or POSIX::_exit(127);
+    }
+
+    $master{redis} = $pid;
+
+    for (1 .. 200) {
+        return if IO::Socket::UNIX->new(Peer => "$dir/socket");
+        fail('Redis does not start: ' . slurp("$dir/log")) if waitpid($pid, WNOHANG) == $pid;
+        sleep 0.05;
+    }
+
+    fail('Redis does not start within 10 s');
+}
+
+
+sub burst
+{
+    my ($rate, $workers, $flight) = @_;
+    my $name = "$workers $flight";
+    my $most = int((@codes - $code) / 4 / ($BURSTS + 1));
+
+    $most = min($most, int(30_000 * $BURST_TIME));
+
+    my $file = requests('burst', map { order('') } 1 .. $most);
+    my $before = status();
+    my $start = time;
+    my $result = load($port{gateway}, $file, '-c', $flight, '-t', $BURST_TIME);
+    my $until = time + 60;
+    my $after;
+
+    # two transactions per order, whichever worker made them
+
+    do {
+        sleep 0.005;
+        $after = status();
+        fail('orders do not settle') if time > $until;
+    } while ($after->{store}{transactions} - $before->{store}{transactions} < 2 * $result->{ok});
+
+    my $done = time;
+
+    settle();
+    push @{$rate->{"log $name"}}, time - $done;
+
+    push @{$rate->{"ack $name"}}, $result->{ok} / $result->{seconds};
+    push @{$rate->{"done $name"}}, $result->{ok} / ($done - $start);
+    push @{$rate->{"p50 $name"}}, $result->{p50};
+    push @{$rate->{"p99 $name"}}, $result->{p99};
+    push @{$rate->{"batch $name"}}, ($after->{store}{transactions} - $before->{store}{transactions})
+        / max(1, $after->{store}{batches} - $before->{store}{batches});
+
+    return $result->{ok} / ($done - $start);
+}
+
+
+1;
