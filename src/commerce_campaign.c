@@ -4,32 +4,13 @@
 
 #include <stdio.h>
 
-#include "commerce_campaign.h"
+#include "commerce_campaign_parse.h"
 
 
 #define COMMERCE_CAMPAIGN_FEN_RANGE    "a whole number of fen from 1 to 100000000000000"
-#define COMMERCE_CAMPAIGN_LIMIT_RANGE  "a whole number from 1 to 1000000000000"
-#define COMMERCE_CAMPAIGN_LIMIT_MAX    1000000000000ULL
 #define COMMERCE_CAMPAIGN_SHOWN        60       /* bytes of a wrong value in the sentence */
 
 
-typedef struct {
-    commerce_arena_t     *arena;
-    commerce_campaign_t  *campaign;
-    char                 *error;
-    size_t                error_size;
-} commerce_campaign_parser_t;
-
-typedef struct {
-    const char  *name;          /* within its object */
-    const char  *path;          /* as the sentence names it */
-    int        (*read)(commerce_campaign_parser_t *parser, const char *path, commerce_json_t *node);
-    bool         required;
-} commerce_campaign_member_t;
-
-
-static int commerce_campaign_object(commerce_campaign_parser_t *parser, commerce_json_t *object,
-    const char *path, const commerce_campaign_member_t *members, unsigned count);
 static const commerce_campaign_member_t *commerce_campaign_known(
     const commerce_campaign_member_t *members, unsigned count, commerce_str_t name);
 static int commerce_campaign_sensible(commerce_campaign_parser_t *parser);
@@ -67,18 +48,8 @@ static int commerce_campaign_holder(commerce_campaign_parser_t *parser, const ch
 static int commerce_campaign_enabled(commerce_campaign_parser_t *parser, const char *path,
     commerce_json_t *node);
 
-static int commerce_campaign_read_uint(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node, uint64_t min, uint64_t max, const char *allowed, uint64_t *value);
-static int commerce_campaign_read_text(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node, const char *allowed, commerce_str_t *value);
 static int commerce_campaign_read_id(commerce_campaign_parser_t *parser, const char *path,
     commerce_json_t *node, commerce_str_t *value);
-static int commerce_campaign_read_time(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node, commerce_time_t *value);
-static int commerce_campaign_wrong(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node, const char *allowed);
-static int commerce_campaign_say(commerce_campaign_parser_t *parser, const char *path,
-    const char *what);
 static void commerce_campaign_show(commerce_json_t *node, char out[COMMERCE_CAMPAIGN_SHOWN + 8]);
 static void commerce_campaign_print(commerce_str_t text, char out[COMMERCE_CAMPAIGN_SHOWN + 8]);
 
@@ -94,7 +65,9 @@ static const commerce_campaign_member_t  commerce_campaign_members[] = {
     { "limits", "limits", commerce_campaign_limits, false },
     { "promoter", "promoter", commerce_campaign_promoter, false },
     { "holder", "holder", commerce_campaign_holder, false },
-    { "enabled", "enabled", commerce_campaign_enabled, false }
+    { "enabled", "enabled", commerce_campaign_enabled, false },
+    { "claim", "claim", commerce_campaign_claim, false },
+    { "redeem", "redeem", commerce_campaign_redeem, false }
 };
 
 static const commerce_campaign_member_t  commerce_campaign_discount_members[] = {
@@ -107,8 +80,6 @@ static const commerce_campaign_member_t  commerce_campaign_limit_members[] = {
     { "total", "limits/total", commerce_campaign_total_limit, false },
     { "user", "limits/user", commerce_campaign_user_limit, false }
 };
-
-#define COMMERCE_CAMPAIGN_COUNT(members)  (sizeof(members) / sizeof(members[0]))
 
 
 int
@@ -159,7 +130,7 @@ commerce_campaign_maximum(const commerce_campaign_t *campaign)
 }
 
 
-static int
+int
 commerce_campaign_object(commerce_campaign_parser_t *parser, commerce_json_t *object,
     const char *path, const commerce_campaign_member_t *members, unsigned count)
 {
@@ -505,7 +476,7 @@ commerce_campaign_enabled(commerce_campaign_parser_t *parser, const char *path,
 }
 
 
-static int
+int
 commerce_campaign_read_uint(commerce_campaign_parser_t *parser, const char *path,
     commerce_json_t *node, uint64_t min, uint64_t max, const char *allowed, uint64_t *value)
 {
@@ -523,7 +494,7 @@ commerce_campaign_read_uint(commerce_campaign_parser_t *parser, const char *path
 }
 
 
-static int
+int
 commerce_campaign_read_text(commerce_campaign_parser_t *parser, const char *path,
     commerce_json_t *node, const char *allowed, commerce_str_t *value)
 {
@@ -550,7 +521,7 @@ commerce_campaign_read_id(commerce_campaign_parser_t *parser, const char *path,
 }
 
 
-static int
+int
 commerce_campaign_read_time(commerce_campaign_parser_t *parser, const char *path,
     commerce_json_t *node, commerce_time_t *value)
 {
@@ -566,7 +537,7 @@ commerce_campaign_read_time(commerce_campaign_parser_t *parser, const char *path
 }
 
 
-static int
+int
 commerce_campaign_wrong(commerce_campaign_parser_t *parser, const char *path,
     commerce_json_t *node, const char *allowed)
 {
@@ -580,7 +551,7 @@ commerce_campaign_wrong(commerce_campaign_parser_t *parser, const char *path,
 }
 
 
-static int
+int
 commerce_campaign_say(commerce_campaign_parser_t *parser, const char *path, const char *what)
 {
     snprintf(parser->error, parser->error_size, "member \"%s\" %s", path, what);

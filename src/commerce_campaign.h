@@ -11,6 +11,9 @@
  *    "limits":{"total":1000,"user":1},                               absent: none
  *    "promoter":"<person id>",                                       credited through the coupon
  *    "holder":"required",                                            absent: anyone may use a code
+ *    "claim":{"stock":10000, "day":500, "user":1, "user_day":1, "group":50,       coupons that users take themselves
+ *             "from":..., "until":..., "valid_for":"7d"},            only stock is needed
+ *    "redeem":{"qr":"required"},                                     in shops: no static codes
  *    "enabled":true}
  *
  * Unknown members are errors: a misspelt limit must not become "no limit".
@@ -36,6 +39,14 @@ typedef enum {
     COMMERCE_COUNTS
 } commerce_count_t;
 
+/* what users may take of the campaign themselves (commerce_claim.h) */
+typedef struct {
+    bool             open;              /* the campaign has a "claim" */
+    int64_t          limits[COMMERCE_COUNTS];   /* claims, total = stock; 0 = none; sellers have none */
+    commerce_time_t  from, until;       /* COMMERCE_FOREVER */
+    int64_t          valid_for;         /* seconds from the claim; 0 = as long as the campaign */
+} commerce_claim_rules_t;
+
 typedef struct {
     unsigned         number;            /* 1..2^14-1: stands in the codes; given by the store */
     commerce_str_t   id;
@@ -52,8 +63,10 @@ typedef struct {
     uint64_t         promoter;          /* person number; 0 = none */
     commerce_str_t   promoter_id;
     bool             holder_required;
+    bool             qr_required;       /* shops take dynamic QR tokens only */
     bool             enabled;
-    uint32_t         minted;            /* serials below this exist */
+    commerce_claim_rules_t  claim;
+    uint32_t         minted;            /* serials below this exist, and claimed coupons (commerce_claim.h) */
 } commerce_campaign_t;
 
 /*

@@ -12,7 +12,7 @@
 #define COMMERCE_CODE_HALF      (COMMERCE_CODE_TEXT / 2)    /* 10 characters are 50 bits */
 #define COMMERCE_CODE_PAYLOAD   7
 
-#define BAD  0xff
+#define BAD  COMMERCE_CODE_NO_DIGIT
 
 
 static int commerce_code_mac(commerce_keyring_t *ring, commerce_str_t shop,
@@ -36,11 +36,25 @@ static const uint8_t  commerce_code_values[128] = {
 };
 
 
+uint8_t
+commerce_code_value(char c)
+{
+    return (uint8_t) c < 128 ? commerce_code_values[(uint8_t) c] : BAD;
+}
+
+
+char
+commerce_code_digit(unsigned value)
+{
+    return commerce_code_digits[value & 31];
+}
+
+
 commerce_reason_t
 commerce_code_parse(commerce_str_t text, commerce_code_t *code)
 {
     size_t    i, n;
-    uint8_t   c, value;
+    uint8_t   value;
     uint64_t  half[2];
 
     half[0] = 0;
@@ -48,13 +62,11 @@ commerce_code_parse(commerce_str_t text, commerce_code_t *code)
     n = 0;
 
     for (i = 0; i < text.len; i++) {
-        c = (uint8_t) text.data[i];
-
-        if (c == '-') {
+        if (text.data[i] == '-') {
             continue;
         }
 
-        value = (c < 128) ? commerce_code_values[c] : BAD;
+        value = commerce_code_value(text.data[i]);
 
         if (value == BAD || n == COMMERCE_CODE_TEXT) {
             return COMMERCE_R(COUPON_MALFORMED);

@@ -19,6 +19,7 @@
 #define COMMERCE_CODE_TEXT          20
 #define COMMERCE_CODE_CAMPAIGN_MAX  ((1U << 14) - 1)
 #define COMMERCE_CODE_SERIAL_MAX    ((1U << 30) - 1)
+#define COMMERCE_CODE_MINTED_MAX    ((1U << 29) - 1)    /* serials above are of claimed coupons */
 
 typedef struct {
     unsigned  key_id;
@@ -27,6 +28,12 @@ typedef struct {
     uint8_t   payload[7];       /* set by parse and issue */
     uint64_t  mac;              /* 50 bits */
 } commerce_code_t;
+
+#define COMMERCE_CODE_NO_DIGIT  0xff
+
+/* the value of a character, 0..31, or NO_DIGIT; and back */
+uint8_t commerce_code_value(char c);
+char commerce_code_digit(unsigned value);
 
 /* OK or COUPON_MALFORMED */
 commerce_reason_t commerce_code_parse(commerce_str_t text, commerce_code_t *code);

@@ -8,8 +8,6 @@
 static bool commerce_coupon_held_by(const commerce_coupon_t *coupon, commerce_str_t order_user,
     commerce_str_t order_key);
 static void commerce_coupon_issue(commerce_coupon_t *coupon, commerce_time_t now);
-static commerce_reason_t commerce_coupon_open(const commerce_campaign_t *campaign,
-    const commerce_coupon_t *coupon, commerce_str_t user, commerce_time_t now);
 static bool commerce_coupon_admits(const commerce_campaign_t *campaign, commerce_str_t sku);
 static int commerce_coupon_remaining(const commerce_line_t *lines, unsigned count,
     const uint8_t *admits, commerce_fen_t *weights, commerce_fen_t *sum);
@@ -202,7 +200,7 @@ commerce_coupon_issue(commerce_coupon_t *coupon, commerce_time_t now)
 
 /* whatever does not depend on the order's lines */
 
-static commerce_reason_t
+commerce_reason_t
 commerce_coupon_open(const commerce_campaign_t *campaign, const commerce_coupon_t *coupon,
     commerce_str_t user, commerce_time_t now)
 {
@@ -210,7 +208,7 @@ commerce_coupon_open(const commerce_campaign_t *campaign, const commerce_coupon_
         return COMMERCE_R(COUPON_DISABLED);
     }
 
-    if (coupon->serial >= campaign->minted) {
+    if (coupon->serial >= campaign->minted && coupon->claimed == 0) {
         return COMMERCE_R(COUPON_NOT_FOUND);
     }
 
@@ -218,7 +216,7 @@ commerce_coupon_open(const commerce_campaign_t *campaign, const commerce_coupon_
         return COMMERCE_R(COUPON_NOT_STARTED);
     }
 
-    if (now >= campaign->until) {
+    if (now >= commerce_coupon_end(campaign, coupon)) {
         return COMMERCE_R(COUPON_EXPIRED);
     }
 
@@ -230,6 +228,14 @@ commerce_coupon_open(const commerce_campaign_t *campaign, const commerce_coupon_
 
     return commerce_equal(coupon->holder, user) ? COMMERCE_R(OK)
                                                 : COMMERCE_R(COUPON_HOLDER_MISMATCH);
+}
+
+
+commerce_time_t
+commerce_coupon_end(const commerce_campaign_t *campaign, const commerce_coupon_t *coupon)
+{
+    return coupon->expires != 0 && coupon->expires < campaign->until ? coupon->expires
+                                                                     : campaign->until;
 }
 
 

@@ -6,8 +6,8 @@
  *   issued --reserve--> reserved --redeem--> redeemed --roll back--> issued
  *                          \------release------------------------------^
  *
- * A record exists once the coupon was touched (or minted for a holder); before, a signed code below the
- * campaign's minted count is an issued coupon.  Every step is idempotent: the same order repeating it is
+ * A record exists once the coupon was touched (or claimed by or minted for a holder); before, a signed code below
+ * the campaign's minted count is an issued coupon.  Every step is idempotent: the same order repeating it is
  * COUPON_IDEMPOTENT_REPLAY and changes nothing.
  */
 
@@ -50,6 +50,10 @@ typedef struct {
     commerce_time_t          changed;
     unsigned                 cycles;        /* times it was rolled back */
     commerce_counted_t       counted;       /* of the use at hand; zeroed when issued */
+    commerce_time_t          claimed;       /* by its holder; 0 = minted */
+    commerce_time_t          expires;       /* first dead second, beside the campaign's; 0 = none */
+    uint64_t                 seller;        /* who was credited with its holder at the claim; 0 = nobody */
+    commerce_str_t           request;       /* redeemed in a shop under this number; empty = not */
 } commerce_coupon_t;
 
 /* a line of an order, as the rules see it */
@@ -68,12 +72,19 @@ typedef struct {
  * admits (count entries) is set to 1 for the lines that the coupon admits.  On OK with known amounts the
  * discount is spread over the admitted lines' remaining amounts (largest remainder, none below zero) and
  * added to their discount.
- * OK, COUPON_DISABLED, COUPON_NOT_FOUND (serial not minted), COUPON_NOT_STARTED, COUPON_EXPIRED,
+ * OK, COUPON_DISABLED, COUPON_NOT_FOUND (serial neither minted nor claimed), COUPON_NOT_STARTED, COUPON_EXPIRED,
  * COUPON_HOLDER_MISMATCH, COUPON_SKU_NOT_ELIGIBLE, COUPON_MIN_SPEND.
  */
 commerce_reason_t commerce_coupon_check(const commerce_campaign_t *campaign, const commerce_coupon_t *coupon,
     commerce_str_t user, commerce_time_t now, commerce_line_t *lines, unsigned count, uint8_t *admits,
     commerce_fen_t *discount);
+
+/* the part of it that does not depend on the order's lines */
+commerce_reason_t commerce_coupon_open(const commerce_campaign_t *campaign, const commerce_coupon_t *coupon,
+    commerce_str_t user, commerce_time_t now);
+
+/* the first second in which the coupon is dead; COMMERCE_FOREVER: never */
+commerce_time_t commerce_coupon_end(const commerce_campaign_t *campaign, const commerce_coupon_t *coupon);
 
 /*
  * Steps.  Each changes *coupon or says why not.

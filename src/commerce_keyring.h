@@ -12,7 +12,7 @@
  *           retired kept so that its id is not given out again; checks nothing
  *
  * Subkeys: HKDF-SHA256, salt = the id space's 16 bytes, info = purpose, shop and campaign, each
- * behind one length byte.  So a token of another store (id space) or shop fails as forged.
+ * behind one length byte, and then the use, unless it is the purpose itself.  So a token of another store (id space) or shop fails as forged.
  *
  * A ring belongs to one process: MACs go through reusable EVP_MAC contexts kept in a table of fixed
  * size inside the ring, so a warm call fetches no algorithm, schedules no key and allocates nothing
@@ -90,6 +90,17 @@ unsigned commerce_keyring_signing_id(const commerce_keyring_t *ring, commerce_ke
  */
 int commerce_keyring_mac(commerce_keyring_t *ring, commerce_key_purpose_t purpose, unsigned id,
     commerce_str_t shop, unsigned campaign, const void *data, size_t len, uint8_t mac[COMMERCE_MAC_SIZE]);
+
+/* what a key's subkeys are for beside what its purpose says; stands in the info of HKDF */
+typedef enum {
+    COMMERCE_KEY_USE_ITSELF,
+    COMMERCE_KEY_USE_QR         /* coupon: dynamic QR tokens */
+} commerce_key_use_t;
+
+/* the same under the subkey for this use */
+int commerce_keyring_mac_for(commerce_keyring_t *ring, commerce_key_use_t use, commerce_key_purpose_t purpose,
+    unsigned id, commerce_str_t shop, unsigned campaign, const void *data, size_t len,
+    uint8_t mac[COMMERCE_MAC_SIZE]);
 
 /* the raw subkey itself, for "commerce keys export verdict": what a backend needs to check verdicts */
 int commerce_keyring_subkey(commerce_keyring_t *ring, commerce_key_purpose_t purpose, unsigned id,

@@ -14,8 +14,8 @@
 
 #define COMMERCE_MAC_PSEUDONYM   16
 
-/* a length byte before each of: a purpose's name, a shop, a campaign in decimal */
-#define COMMERCE_MAC_INFO_MAX    (1 + 16 + 1 + COMMERCE_SHOP_MAX + 1 + 10)
+/* a length byte before each of: a purpose's name, a shop, a campaign in decimal, a use */
+#define COMMERCE_MAC_INFO_MAX    (1 + 16 + 1 + COMMERCE_SHOP_MAX + 1 + 10 + 1 + 2)
 
 
 static int commerce_mac_slot(commerce_keyring_t *ring, const commerce_mac_key_t *key,
@@ -72,6 +72,16 @@ commerce_keyring_mac(commerce_keyring_t *ring, commerce_key_purpose_t purpose, u
     commerce_str_t shop, unsigned campaign, const void *data, size_t len,
     uint8_t mac[COMMERCE_MAC_SIZE])
 {
+    return commerce_keyring_mac_for(ring, COMMERCE_KEY_USE_ITSELF, purpose, id, shop, campaign,
+                                    data, len, mac);
+}
+
+
+int
+commerce_keyring_mac_for(commerce_keyring_t *ring, commerce_key_use_t use,
+    commerce_key_purpose_t purpose, unsigned id, commerce_str_t shop, unsigned campaign,
+    const void *data, size_t len, uint8_t mac[COMMERCE_MAC_SIZE])
+{
     int                   rc;
     size_t                size;
     commerce_mac_key_t    key;
@@ -81,6 +91,8 @@ commerce_keyring_mac(commerce_keyring_t *ring, commerce_key_purpose_t purpose, u
     if (rc != COMMERCE_OK) {
         return rc;
     }
+
+    key.use = (uint8_t) use;
 
     if (commerce_mac_slot(ring, &key, &slot) != COMMERCE_OK) {
         return COMMERCE_ERROR;
@@ -316,6 +328,10 @@ commerce_mac_info(const commerce_mac_key_t *key, uint8_t info[COMMERCE_MAC_INFO_
     p = commerce_mac_info_part(info, purpose, strlen(purpose));
     p = commerce_mac_info_part(p, key->shop, key->shop_len);
     p = commerce_mac_info_part(p, campaign, len);
+
+    if (key->use == COMMERCE_KEY_USE_QR) {
+        p = commerce_mac_info_part(p, "qr", 2);
+    }
 
     return (size_t) (p - info);
 }

@@ -31,7 +31,7 @@ typedef struct {
     uint8_t   purpose;
     uint8_t   id;
     uint8_t   shop_len;
-    uint8_t   zero;
+    uint8_t   use;
     char      shop[COMMERCE_SHOP_MAX];
 } commerce_mac_key_t;
 

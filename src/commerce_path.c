@@ -10,6 +10,8 @@
 static void commerce_path_start(commerce_path_t *key, commerce_str_t shop, char kind);
 static void commerce_path_append(commerce_path_t *key, commerce_str_t text);
 static void commerce_path_hex(commerce_path_t *key, uint64_t number, unsigned digits);
+static void commerce_path_counted(commerce_path_t *key, unsigned campaign, commerce_count_t which,
+    int32_t day, commerce_str_t name);
 static void commerce_path_pair(commerce_path_t *key, commerce_str_t user, commerce_str_t order_key);
 
 
@@ -44,15 +46,33 @@ void
 commerce_path_counter(commerce_path_t *key, commerce_str_t shop, unsigned campaign,
     commerce_count_t which, bool money, int32_t day, commerce_str_t name)
 {
-    char  kind[2] = { '\0', '/' };
-
-    static const char  uses[COMMERCE_COUNTS] = { 't', 'v', 'd', 'w', 'g', 's' };
-    static const char  fen[COMMERCE_COUNTS] = { 'T', 'V', 'D', 'W', 'G', 'S' };
-
-    kind[0] = money ? fen[which] : uses[which];
+    static const char  uses[] = "tvdwgs";
+    static const char  fen[] = "TVDWGS";
 
     commerce_path_start(key, shop, 'n');
-    commerce_path_append(key, (commerce_str_t) { kind, sizeof(kind) });
+    commerce_path_append(key, (commerce_str_t) { money ? &fen[which] : &uses[which], 1 });
+    commerce_path_counted(key, campaign, which, day, name);
+}
+
+
+void
+commerce_path_claims(commerce_path_t *key, commerce_str_t shop, unsigned campaign,
+    commerce_count_t which, int32_t day, commerce_str_t name)
+{
+    static const char  claims[] = "tvdwgs";
+
+    commerce_path_start(key, shop, 'n');
+    commerce_path_append(key, commerce_string("y"));
+    commerce_path_append(key, (commerce_str_t) { &claims[which], 1 });
+    commerce_path_counted(key, campaign, which, day, name);
+}
+
+
+static void
+commerce_path_counted(commerce_path_t *key, unsigned campaign, commerce_count_t which, int32_t day,
+    commerce_str_t name)
+{
+    commerce_path_append(key, commerce_string("/"));
     commerce_path_hex(key, campaign, 4);
 
     if (which == COMMERCE_COUNT_DAY || which == COMMERCE_COUNT_USER_DAY) {
@@ -64,6 +84,29 @@ commerce_path_counter(commerce_path_t *key, commerce_str_t shop, unsigned campai
         commerce_path_append(key, commerce_string("/"));
         commerce_path_append(key, name);
     }
+}
+
+
+void
+commerce_path_claim(commerce_path_t *key, commerce_str_t shop, commerce_str_t user,
+    commerce_str_t slot)
+{
+    char  separator = COMMERCE_PATH_SEPARATOR;
+
+    commerce_path_start(key, shop, 'y');
+
+    if (slot.len != 0) {
+        commerce_path_pair(key, user, slot);
+        return;
+    }
+
+    if (user.len == 0 || memchr(user.data, separator, user.len) != NULL) {
+        key->bad = true;
+        return;
+    }
+
+    commerce_path_append(key, user);
+    commerce_path_append(key, (commerce_str_t) { &separator, 1 });
 }
 
 

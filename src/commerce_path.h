@@ -27,6 +27,11 @@ void commerce_path_coupon(commerce_path_t *key, commerce_str_t shop, unsigned ca
 /* a campaign's counter, of uses or of fen; day and name only where this one has them */
 void commerce_path_counter(commerce_path_t *key, commerce_str_t shop, unsigned campaign,
     commerce_count_t which, bool money, int32_t day, commerce_str_t name);
+/* the same for claims */
+void commerce_path_claims(commerce_path_t *key, commerce_str_t shop, unsigned campaign, commerce_count_t which,
+    int32_t day, commerce_str_t name);
+/* slot empty: what all of the user's claims begin with */
+void commerce_path_claim(commerce_path_t *key, commerce_str_t shop, commerce_str_t user, commerce_str_t slot);
 void commerce_path_order(commerce_path_t *key, commerce_str_t shop, commerce_str_t user,
     commerce_str_t order_key);
 void commerce_path_due(commerce_path_t *key, commerce_str_t shop, commerce_time_t due,

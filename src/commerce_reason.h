@@ -92,6 +92,16 @@
     X(COUPON_GROUP_LIMIT,        DENY, 422, "COUPON_NOT_USABLE")                \
     X(COUPON_SELLER_LIMIT,       DENY, 422, "COUPON_NOT_USABLE")                \
     X(COUPON_BUDGET_EXHAUSTED,   DENY, 422, "COUPON_NOT_USABLE")                \
+    X(COUPON_STOCK_EMPTY,        DENY, 409, "")                                 \
+    X(COUPON_KEY_MISMATCH,       DENY, 409, "")                                 \
+    X(COUPON_QR_REQUIRED,        DENY, 422, "COUPON_NOT_USABLE")                \
+    X(COUPON_QR_EXPIRED,         DENY, 422, "COUPON_NOT_USABLE")                \
+    X(COUPON_VERIFIER_NOT_ALLOWED, DENY, 403, "")                               \
+    X(COUPON_VERIFIER_STORE_MISMATCH, DENY, 403, "")                            \
+    X(COUPON_VERIFIER_IS_SELLER, SOFT, 200, "")                                 \
+    X(COUPON_ROLLBACK_WINDOW,    DENY, 409, "")                                 \
+    X(COUPON_ROLLBACK_CYCLES,    DENY, 409, "")                                 \
+    X(COUPON_ALREADY_ROLLED_BACK, DENY, 409, "")                                \
     /* too many wrong codes */                                                  \
     X(RATE_USER,                 DENY, 429, "TOO_MANY_TRIES")                   \
     X(RATE_SESSION,              DENY, 429, "TOO_MANY_TRIES")                   \

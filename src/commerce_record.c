@@ -85,6 +85,10 @@ commerce_coupon_decode(commerce_arena_t *arena, commerce_str_t value, commerce_c
 
     if (d.format >= 2) {
         commerce_coupon_decode_counted(&d, &coupon->counted);
+        coupon->claimed = commerce_decode_signed(&d);
+        coupon->expires = commerce_decode_signed(&d);
+        coupon->seller = commerce_decode_varint(&d, UINT64_MAX);
+        coupon->request = commerce_decode_text(&d);
     }
 
     return commerce_decode_finish(&d);
@@ -118,7 +122,8 @@ commerce_coupon_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_c
     }
 
     commerce_encode_start(&e, txn->arena,
-                          2 + 8 * COMMERCE_CODEC_VARINT + commerce_codec_room(coupon->holder)
+                          2 + 11 * COMMERCE_CODEC_VARINT + commerce_codec_room(coupon->holder)
+                          + commerce_codec_room(coupon->request)
                           + commerce_codec_room(coupon->counted.group)
                           + commerce_codec_room(coupon->counted.seller)
                           + commerce_codec_room(coupon->order_user)
@@ -135,7 +140,9 @@ commerce_coupon_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_c
     commerce_encode_signed(&e, coupon->changed);
     commerce_encode_varint(&e, coupon->cycles);
 
-    if (coupon->counted.uses != 0 || coupon->counted.money != 0) {
+    if (coupon->counted.uses != 0 || coupon->counted.money != 0 || coupon->claimed != 0
+        || coupon->request.len != 0)
+    {
         commerce_encode_format(&e, 2);
         commerce_encode_varint(&e, coupon->counted.uses);
         commerce_encode_varint(&e, coupon->counted.money);
@@ -143,6 +150,10 @@ commerce_coupon_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_c
         commerce_encode_text(&e, coupon->counted.group);
         commerce_encode_text(&e, coupon->counted.seller);
         commerce_encode_signed(&e, coupon->counted.discount);
+        commerce_encode_signed(&e, coupon->claimed);
+        commerce_encode_signed(&e, coupon->expires);
+        commerce_encode_varint(&e, coupon->seller);
+        commerce_encode_text(&e, coupon->request);
     }
 
     commerce_path_coupon(&key, shop, coupon->campaign, coupon->serial);

@@ -18,6 +18,9 @@
  *                          v/<campaign>/<user>        w/<campaign>/<day, 8 hex>/<user>
  *                          g/<campaign>/<group>       s/<campaign>/<seller>
  *                        and the same in capitals: fen of discount
+ *   y/<user> 1f <slot>   claim: which coupon (commerce_claim.h says what a slot is); n/y and a letter: claims,
+ *                        as n/ and the letter counts uses
+ *   w/<request>          redemption in a shop
  *   o/<user> 1f <key>    order           i/<id>   order's user and key by the backend's id
  *   d/<time, 16 hex>/<user> 1f <key>     orders by due time
  *   q/<id>               parked notice for an order id nobody knows yet
@@ -117,6 +120,35 @@ void commerce_parked_remove(commerce_txn_t *txn, commerce_str_t shop, commerce_s
 /* the transaction applies only while nothing is parked for this id */
 void commerce_parked_vacant(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id);
 
+/* the coupon that a user's claim was answered with; write: only where there is none */
+typedef struct {
+    unsigned         campaign;
+    uint32_t         serial;
+    commerce_time_t  time;
+} commerce_claim_t;
+int commerce_claim_read(commerce_reader_t *reader, commerce_str_t user, commerce_str_t slot, commerce_claim_t *claim);
+void commerce_claim_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t user, commerce_str_t slot,
+    const commerce_claim_t *claim);
+/* a user's claims, one by one: *slot is empty at first, and then what the call before set; COMMERCE_ABSENT at the end */
+int commerce_claim_next(commerce_reader_t *reader, commerce_str_t user, commerce_str_t *slot, commerce_claim_t *claim);
+commerce_str_t commerce_counter_claims(commerce_arena_t *arena, commerce_str_t shop, unsigned campaign,
+    commerce_count_t which, int32_t day, commerce_str_t name);
+
+/* what was redeemed in a shop under a request number, which is never given to another redemption */
+typedef struct {
+    commerce_str_t   request;
+    unsigned         campaign;
+    uint32_t         serial;
+    commerce_str_t   verifier, store;   /* ids; store may be empty */
+    commerce_fen_t   amount, discount;  /* -1 = not known */
+    commerce_time_t  time;
+    commerce_time_t  rolled_back;       /* 0 = not */
+} commerce_redemption_t;
+int commerce_redemption_read(commerce_reader_t *reader, commerce_str_t request, commerce_redemption_t *redemption,
+    uint64_t *version);
+void commerce_redemption_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_redemption_t *redemption,
+    uint64_t version);
+
 /* a prefix for scans: "<shop>/<kind>/" */
 commerce_str_t commerce_record_prefix(commerce_arena_t *arena, commerce_str_t shop, char kind);
 /* decoders for scans (values as commerce_view_next gives them) */
@@ -124,5 +156,7 @@ int commerce_person_decode(commerce_arena_t *arena, commerce_str_t value, commer
 int commerce_coupon_decode(commerce_arena_t *arena, commerce_str_t value, commerce_coupon_t *coupon);
 int commerce_order_decode(commerce_arena_t *arena, commerce_str_t value, commerce_order_t *order);
 int commerce_campaign_decode(commerce_arena_t *arena, commerce_str_t value, commerce_campaign_t *campaign);
+int commerce_claim_decode(commerce_str_t value, commerce_claim_t *claim);
+int commerce_redemption_decode(commerce_arena_t *arena, commerce_str_t value, commerce_redemption_t *redemption);
 
 #endif

@@ -9,6 +9,9 @@
 #include "commerce_path.h"
 
 
+#define COMMERCE_CAMPAIGN_OPEN     1        /* bits of the claim's flags */
+#define COMMERCE_CAMPAIGN_QR       2
+
 #define COMMERCE_CAMPAIGN_ENABLED  1
 #define COMMERCE_CAMPAIGN_HOLDER   2
 #define COMMERCE_CAMPAIGN_FLAGS    3
@@ -29,6 +32,9 @@ static void commerce_campaign_encode_zone(commerce_encoder_t *e, const commerce_
 static void commerce_campaign_decode_zone(commerce_decoder_t *d, commerce_arena_t *arena,
     commerce_zone_t *zone);
 static int32_t commerce_campaign_decode_offset(commerce_decoder_t *d);
+static void commerce_campaign_encode_claim(commerce_encoder_t *e,
+    const commerce_campaign_t *campaign);
+static void commerce_campaign_decode_claim(commerce_decoder_t *d, commerce_campaign_t *campaign);
 
 
 int
@@ -128,6 +134,7 @@ commerce_campaign_decode(commerce_arena_t *arena, commerce_str_t value,
     if (d.format >= 2) {
         commerce_campaign_decode_counts(&d, campaign);
         commerce_campaign_decode_zone(&d, arena, &campaign->zone);
+        commerce_campaign_decode_claim(&d, campaign);
     }
 
     return commerce_decode_finish(&d);
@@ -206,6 +213,7 @@ commerce_campaign_write(commerce_txn_t *txn, commerce_str_t shop,
         commerce_encode_format(&e, 2);
         commerce_campaign_encode_counts(&e, campaign);
         commerce_campaign_encode_zone(&e, &campaign->zone);
+        commerce_campaign_encode_claim(&e, campaign);
     }
 
     commerce_path_number(&key, shop, 'k', campaign->number, 4);
@@ -227,7 +235,7 @@ commerce_campaign_room(const commerce_campaign_t *campaign)
         room += commerce_codec_room(campaign->skus[i]);
     }
 
-    return room + (2 * COMMERCE_COUNTS + 2) * COMMERCE_CODEC_VARINT
+    return room + (3 * COMMERCE_COUNTS + 7) * COMMERCE_CODEC_VARINT
            + commerce_codec_room(campaign->zone.name)
            + campaign->zone.count * 2 * COMMERCE_CODEC_VARINT;
 }
@@ -246,7 +254,7 @@ commerce_campaign_is_new(const commerce_campaign_t *campaign)
         }
     }
 
-    return campaign->zone.name.len != 0;
+    return campaign->zone.name.len != 0 || campaign->claim.open || campaign->qr_required;
 }
 
 
@@ -357,4 +365,55 @@ commerce_campaign_decode_offset(commerce_decoder_t *d)
     }
 
     return (int32_t) offset;
+}
+
+
+static void
+commerce_campaign_encode_claim(commerce_encoder_t *e, const commerce_campaign_t *campaign)
+{
+    unsigned                       i;
+    const commerce_claim_rules_t  *claim = &campaign->claim;
+
+    commerce_encode_u8(e, (claim->open ? COMMERCE_CAMPAIGN_OPEN : 0)
+                          | (campaign->qr_required ? COMMERCE_CAMPAIGN_QR : 0));
+
+    if (!claim->open) {
+        return;
+    }
+
+    commerce_encode_u8(e, COMMERCE_COUNTS);
+
+    for (i = 0; i < COMMERCE_COUNTS; i++) {
+        commerce_encode_varint(e, (uint64_t) claim->limits[i]);
+    }
+
+    commerce_encode_signed(e, claim->from);
+    commerce_encode_signed(e, claim->until);
+    commerce_encode_varint(e, (uint64_t) claim->valid_for);
+}
+
+
+static void
+commerce_campaign_decode_claim(commerce_decoder_t *d, commerce_campaign_t *campaign)
+{
+    unsigned                 i, count, flags;
+    commerce_claim_rules_t  *claim = &campaign->claim;
+
+    flags = commerce_decode_u8(d, COMMERCE_CAMPAIGN_OPEN | COMMERCE_CAMPAIGN_QR);
+    claim->open = (flags & COMMERCE_CAMPAIGN_OPEN) != 0;
+    campaign->qr_required = (flags & COMMERCE_CAMPAIGN_QR) != 0;
+
+    if (!claim->open) {
+        return;
+    }
+
+    count = commerce_decode_u8(d, COMMERCE_COUNTS);
+
+    for (i = 0; i < count; i++) {
+        claim->limits[i] = (int64_t) commerce_decode_varint(d, INT64_MAX);
+    }
+
+    claim->from = commerce_decode_signed(d);
+    claim->until = commerce_decode_signed(d);
+    claim->valid_for = (int64_t) commerce_decode_varint(d, INT64_MAX);
 }

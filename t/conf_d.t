@@ -26,6 +26,7 @@ my %in_place = (
     'commerce-share.conf'        => ['commerce-share'],
     'commerce-join.conf'         => ['commerce-join'],
     'commerce-live-room.conf'    => ['commerce-live-room'],
+    'commerce-claim.conf'        => ['commerce-claim'],
     'commerce-guard.conf'        => ['commerce-order-paid', 'commerce-guard'],
 );
 
@@ -37,7 +38,7 @@ for my $file (sort CORE::keys %in_place) {
     $t->conf_ok(wrap('commerce-server', @{$in_place{$file}}), "$file loads");
 }
 
-$t->conf_ok(wrap(map { "commerce-$_" } qw(server order-paid status share join live-room guard)),
+$t->conf_ok(wrap(map { "commerce-$_" } qw(server order-paid status share join live-room claim guard)),
     'all of them together');
 
 $t->done_testing;

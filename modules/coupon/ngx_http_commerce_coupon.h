@@ -5,15 +5,56 @@
  *
  *   ngx_http_commerce_coupon_module.c   the module, coupons of orders
  *   ngx_http_commerce_coupon_guess.c    who has tried too many wrong codes (_guess_conf.c: limits)
+ *   ngx_http_commerce_claim.c           commerce_coupon_claim, commerce_coupon_list
+ *   ngx_http_commerce_check.c           commerce_coupon_check, commerce_coupon_qr: for holders
+ *   ngx_http_commerce_shop.c            commerce_coupon_redeem_shop, commerce_coupon_rollback_shop: for staff
+ *   ngx_http_commerce_coupon_answer.c   what their answers and sources have in common
  */
 
 #ifndef NGX_HTTP_COMMERCE_COUPON_H
 #define NGX_HTTP_COMMERCE_COUPON_H
 
 #include "../core/ngx_commerce.h"
+#include "../../src/commerce_claim.h"
+#include "../../src/commerce_qr.h"
+
+
+/* a parameter of an action: "name=SOURCE" */
+typedef struct {
+    const char             *name;       /* with the "=" */
+    size_t                  len;
+    ngx_commerce_source_t  *source;
+} ngx_http_commerce_parameter_t;
 
 
 extern ngx_module_t               ngx_http_commerce_coupon_module;
 extern const ngx_commerce_api_t  *ngx_http_commerce_coupon_core;
+
+char *ngx_http_commerce_claim_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_commerce_list_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_commerce_check_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_commerce_qr_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_commerce_redeem_shop_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_commerce_rollback_shop_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* reads the directive's words: each is one of these; a wrong one is logged */
+ngx_int_t ngx_http_commerce_coupon_parameters(ngx_conf_t *cf, ngx_http_commerce_parameter_t *parameters,
+    const char *allowed);
+
+/* the source's value.  absent: what to refuse with when it is missing, twice or no id; OK = it may be missing */
+commerce_reason_t ngx_http_commerce_coupon_id(ngx_commerce_case_t *c, ngx_commerce_source_t *source,
+    commerce_reason_t absent, commerce_str_t *id);
+
+/* room for an answer, open for its members; and the end of it */
+ngx_int_t ngx_http_commerce_coupon_start(ngx_commerce_case_t *c, commerce_write_t *w, size_t size);
+commerce_reason_t ngx_http_commerce_coupon_answer(ngx_commerce_case_t *c, commerce_write_t *w, ngx_uint_t status);
+
+/* members of a coupon for its holder: code, campaign, discount, from, until */
+ngx_int_t ngx_http_commerce_coupon_write(ngx_commerce_case_t *c, commerce_write_t *w,
+    commerce_campaign_t *campaign, commerce_coupon_t *coupon);
+
+/* a coupon's records.  OK; COUPON_NOT_FOUND (no such campaign), STORE_UNAVAILABLE */
+commerce_reason_t ngx_http_commerce_coupon_read(ngx_commerce_case_t *c, unsigned number, uint32_t serial,
+    commerce_campaign_t *campaign, commerce_coupon_t *coupon, uint64_t *version);
 
 #endif

@@ -52,6 +52,8 @@ static const commerce_cli_command_t  cli_commands[] = {
       "new codes as CSV" },
     { "coupon", "show", commerce_cli_coupon_show, "CODE|CAMPAIGN/SERIAL",
       "one coupon's state" },
+    { "coupon", "list", commerce_cli_coupon_list, "--user USER",
+      "coupons that a user claimed or was given" },
     { "token", "inspect", commerce_cli_token_inspect, "TOKEN",
       "what a share token says" },
     { "token", "issue", commerce_cli_token_issue,

@@ -24,6 +24,7 @@ static int campaign_promoter(commerce_cli_t *cli, const campaign_put_t *put, uin
 static int campaign_text(commerce_cli_t *cli, const commerce_campaign_t *campaign,
     commerce_arena_t *arena, commerce_str_t *text);
 static void campaign_write(commerce_write_t *w, const commerce_campaign_t *campaign);
+static void campaign_write_claim(commerce_write_t *w, const commerce_claim_rules_t *claim);
 static void campaign_write_time(commerce_write_t *w, const char *name, commerce_time_t when);
 static int campaign_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
 
@@ -252,7 +253,59 @@ campaign_write(commerce_write_t *w, const commerce_campaign_t *campaign)
         commerce_write_text(w, "holder", commerce_string("required"));
     }
 
+    if (campaign->claim.open) {
+        campaign_write_claim(w, &campaign->claim);
+    }
+
+    if (campaign->qr_required) {
+        commerce_write_open(w, "redeem", '{');
+        commerce_write_text(w, "qr", commerce_string("required"));
+        commerce_write_close(w, '}');
+    }
+
     commerce_write_bool(w, "enabled", campaign->enabled);
+    commerce_write_close(w, '}');
+}
+
+
+static void
+campaign_write_claim(commerce_write_t *w, const commerce_claim_rules_t *claim)
+{
+    char      text[32];
+    unsigned  i;
+
+    static const struct {
+        const char       *name;
+        commerce_count_t  which;
+    } limits[] = {
+        { "stock", COMMERCE_COUNT_TOTAL },
+        { "day", COMMERCE_COUNT_DAY },
+        { "user", COMMERCE_COUNT_USER },
+        { "user_day", COMMERCE_COUNT_USER_DAY },
+        { "group", COMMERCE_COUNT_GROUP }
+    };
+
+    commerce_write_open(w, "claim", '{');
+
+    for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        if (claim->limits[limits[i].which] != 0) {
+            commerce_write_int(w, limits[i].name, claim->limits[limits[i].which]);
+        }
+    }
+
+    if (claim->from != 0) {
+        campaign_write_time(w, "from", claim->from);
+    }
+
+    if (claim->until != COMMERCE_FOREVER) {
+        campaign_write_time(w, "until", claim->until);
+    }
+
+    if (claim->valid_for != 0) {
+        snprintf(text, sizeof(text), "%llds", (long long) claim->valid_for);
+        commerce_write_text(w, "valid_for", commerce_cstr(text));
+    }
+
     commerce_write_close(w, '}');
 }
 

@@ -101,7 +101,7 @@ commerce_cli_check_records(commerce_cli_check_t *check)
     int          rc;
     const char  *kind;
 
-    for (kind = "pPugGlLbkKcoidqs"; *kind != '\0'; kind++) {
+    for (kind = "pPugGlLbkKcywoidqs"; *kind != '\0'; kind++) {
         rc = commerce_cli_scan(check->cli, *kind, check_visit, check);
 
         if (rc != COMMERCE_CLI_OK) {
@@ -154,6 +154,12 @@ check_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data
         break;
     case 'c':
         return check_coupon(check, record, name);
+    case 'y':
+        commerce_cli_check_claim(check, record, name);
+        break;
+    case 'w':
+        commerce_cli_check_redemption(check, record, name);
+        break;
     case 'o':
         check_order(check, record, name);
         break;
@@ -412,6 +418,10 @@ check_coupon(commerce_cli_check_t *check, const commerce_cli_record_t *record, c
 
     check_coupon_campaign(check, &coupon, name);
 
+    if (coupon.claimed != 0) {
+        check->claims[coupon.campaign]++;
+    }
+
     if (coupon.state != COMMERCE_COUPON_RESERVED && coupon.state != COMMERCE_COUPON_REDEEMED) {
         if (coupon.order_key.len != 0) {
             commerce_cli_check_say(check, "coupon %s: %s, but names an order", name,
@@ -421,7 +431,13 @@ check_coupon(commerce_cli_check_t *check, const commerce_cli_record_t *record, c
         return COMMERCE_CLI_OK;
     }
 
-    check_coupon_order(check, &coupon, name);
+    if (coupon.request.len != 0) {
+        commerce_cli_check_redeemed(check, &coupon, name);
+
+    } else {
+        check_coupon_order(check, &coupon, name);
+    }
+
     check_coupon_counter(check, &coupon, name);
 
     return commerce_cli_tally_use(check, &coupon);
@@ -442,7 +458,7 @@ check_coupon_campaign(commerce_cli_check_t *check, const commerce_coupon_t *coup
         return;
     }
 
-    if (coupon->serial >= campaign.minted) {
+    if (coupon->serial >= campaign.minted && coupon->claimed == 0) {
         commerce_cli_check_say(check, "coupon %s: its campaign has minted only %u", name,
                                campaign.minted);
     }

@@ -36,6 +36,7 @@ typedef struct {
     commerce_cli_check_use_t     *uses;         /* one for each counter that a use stands in */
     size_t                        use_count, use_room;
     int64_t                       totals[COMMERCE_CODE_CAMPAIGN_MAX + 1];
+    int64_t                       claims[COMMERCE_CODE_CAMPAIGN_MAX + 1];
     int64_t                       doubt;
     uint64_t                      highest[4];   /* person, group, room, campaign */
 } commerce_cli_check_t;
@@ -50,6 +51,13 @@ void commerce_cli_check_note(commerce_cli_check_t *check, const char *format, ..
 
 /* every record of the shop alone and against those it names */
 int commerce_cli_check_records(commerce_cli_check_t *check);
+
+/* commerce_cli_check_claim.c */
+void commerce_cli_check_claim(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name);
+void commerce_cli_check_redemption(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name);
+void commerce_cli_check_redeemed(commerce_cli_check_t *check, const commerce_coupon_t *coupon, const char *name);
+/* is this a counter of claims?  Then its value was looked at */
+bool commerce_cli_check_claims(commerce_cli_check_t *check, commerce_str_t name, int64_t value);
 
 /* what was counted meanwhile, against the counters; COMMERCE_CLI_FAILED when memory ran out */
 int commerce_cli_tally_person(commerce_cli_check_t *check, const commerce_person_t *person);

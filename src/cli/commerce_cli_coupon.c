@@ -152,19 +152,20 @@ coupon_mint_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
                                  commerce_cli_arg(mint->campaign_id));
     }
 
-    room = (uint64_t) COMMERCE_CODE_SERIAL_MAX + 1 - campaign.minted;
+    room = (uint64_t) COMMERCE_CODE_MINTED_MAX + 1 - campaign.minted;
 
-    if (room < mint->count) {
+    if (campaign.minted > COMMERCE_CODE_MINTED_MAX || room < mint->count) {
         return commerce_cli_fail(cli, "campaign \"%.*s\" has room for %llu more codes: make another"
                                  " campaign", commerce_cli_arg(mint->campaign_id),
-                                 (unsigned long long) room);
+                                 campaign.minted > COMMERCE_CODE_MINTED_MAX
+                                 ? 0 : (unsigned long long) room);
     }
 
     mint->campaign = campaign;
     mint->piece = mint->count;
 
-    if (mint->holder.len != 0 && mint->piece > COMMERCE_CLI_PIECE - 1) {
-        mint->piece = COMMERCE_CLI_PIECE - 1;
+    if (mint->holder.len != 0 && mint->piece > (COMMERCE_CLI_PIECE - 1) / 2) {
+        mint->piece = (COMMERCE_CLI_PIECE - 1) / 2;
     }
 
     campaign.minted += (uint32_t) mint->piece;
@@ -181,7 +182,9 @@ coupon_mint_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
 static void
 coupon_mint_holder(commerce_cli_t *cli, commerce_txn_t *txn, const coupon_mint_t *mint)
 {
+    char               slot[32];
     uint64_t           i;
+    commerce_claim_t   claim;
     commerce_coupon_t  coupon;
 
     for (i = 0; i < mint->piece; i++) {
@@ -194,6 +197,12 @@ coupon_mint_holder(commerce_cli_t *cli, commerce_txn_t *txn, const coupon_mint_t
         coupon.changed = mint->now;
 
         commerce_coupon_write(txn, cli->shop, &coupon, 0);
+
+        /* his list of coupons has those that were given to him, too */
+
+        claim = (commerce_claim_t) { coupon.campaign, coupon.serial, mint->now };
+        snprintf(slot, sizeof(slot), "each/%04x/%08x", coupon.campaign, coupon.serial);
+        commerce_claim_write(txn, cli->shop, mint->holder, commerce_cstr(slot), &claim);
     }
 }
 
@@ -345,22 +354,16 @@ coupon_show(commerce_cli_t *cli, const commerce_campaign_t *campaign, uint32_t s
     int                rc;
     commerce_coupon_t  coupon;
 
-    if (serial >= campaign->minted) {
-        return commerce_cli_fail(cli, "serial %u of campaign \"%.*s\" was never minted"
-                                 " (COUPON_NOT_FOUND): %u were, counted from 0", serial,
-                                 commerce_cli_arg(campaign->id), campaign->minted);
-    }
-
     rc = commerce_coupon_read(&cli->reader, campaign->number, serial, &coupon, NULL);
 
     if (rc == COMMERCE_ERROR) {
         return commerce_cli_unreadable(cli, "a coupon of campaign", campaign->id);
     }
 
-    if (rc == COMMERCE_ABSENT) {
-        memset(&coupon, 0, sizeof(commerce_coupon_t));      /* issued, and nobody touched it */
-        coupon.campaign = campaign->number;
-        coupon.serial = serial;
+    if (serial >= campaign->minted && coupon.claimed == 0) {
+        return commerce_cli_fail(cli, "serial %u of campaign \"%.*s\" was never minted"
+                                 " (COUPON_NOT_FOUND): %u were, counted from 0", serial,
+                                 commerce_cli_arg(campaign->id), campaign->minted);
     }
 
     coupon_print(cli, campaign, &coupon, now);
@@ -393,6 +396,11 @@ coupon_print(commerce_cli_t *cli, const commerce_campaign_t *campaign,
     fprintf(cli->out, "changed   %s\n",
             coupon->changed != 0 ? commerce_cli_time(cli, coupon->changed) : "-");
     fprintf(cli->out, "cycles    %u\n", coupon->cycles);
+    fprintf(cli->out, "claimed   %s\n",
+            coupon->claimed != 0 ? commerce_cli_time(cli, coupon->claimed) : "-");
+    fprintf(cli->out, "until     %s\n", commerce_cli_time(cli, commerce_coupon_end(campaign, coupon)));
+    fprintf(cli->out, "in shop   %.*s\n",
+            commerce_cli_arg(coupon->request.len != 0 ? coupon->request : none));
     fprintf(cli->out, "reason    %.*s: %s\n", commerce_cli_arg(commerce_reason(reason)->name), why);
 }
 
@@ -409,7 +417,7 @@ coupon_usable(const commerce_campaign_t *campaign, const commerce_coupon_t *coup
 
     if (coupon->state == COMMERCE_COUPON_REDEEMED) {
         *reason = COMMERCE_R(COUPON_ALREADY_REDEEMED);
-        return "its order has it for good";
+        return coupon->request.len != 0 ? "it was redeemed in a shop" : "its order has it for good";
     }
 
     if (coupon->state == COMMERCE_COUPON_RESERVED) {
@@ -430,6 +438,11 @@ coupon_usable(const commerce_campaign_t *campaign, const commerce_coupon_t *coup
     if (now >= campaign->until) {
         *reason = COMMERCE_R(COUPON_EXPIRED);
         return "its campaign is over";
+    }
+
+    if (now >= commerce_coupon_end(campaign, coupon)) {
+        *reason = COMMERCE_R(COUPON_EXPIRED);
+        return "its time after the claim is over";
     }
 
     *reason = COMMERCE_R(COUPON_OK);

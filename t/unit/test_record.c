@@ -480,7 +480,7 @@ test_campaign_coupon(void)
     c = campaign();
     k = (commerce_coupon_t) {
         16383, (1 << 30) - 1, COMMERCE_COUPON_REDEEMED, S("holder"), S("u"), S("key"), S("by"),
-        12345, 3, { 0 }
+        12345, 3, { 0 }, 1800000000, 1800604800, 1099511627775, S("till 4/17")
     };
 
     restart();
@@ -503,6 +503,8 @@ test_campaign_coupon(void)
     is_str(l.order_user, "u", "order's user");
     is_str(l.order_key, "key", "order's key");
     is_str(l.used_by, "by", "used by");
+    ok(l.claimed == k.claimed && l.expires == k.expires && l.seller == k.seller, "claim");
+    is_str(l.request, "till 4/17", "redeemed in a shop");
     is_int(commerce_coupon_read(&reader, 16383, 1, &l, &version), COMMERCE_ABSENT, "untouched");
     ok(l.campaign == 16383 && l.serial == 1 && l.state == COMMERCE_COUPON_ISSUED && version == 0,
        "is an issued one");

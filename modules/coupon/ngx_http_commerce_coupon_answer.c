@@ -1,0 +1,196 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * What the coupon module's actions have in common.
+ */
+
+#include "ngx_http_commerce_coupon.h"
+
+
+static void ngx_http_commerce_coupon_time(commerce_write_t *w, const char *name, commerce_time_t time,
+    commerce_time_t none);
+
+
+ngx_int_t
+ngx_http_commerce_coupon_parameters(ngx_conf_t *cf, ngx_http_commerce_parameter_t *parameters,
+    const char *allowed)
+{
+    ngx_str_t                      *value, s;
+    ngx_uint_t                      i;
+    ngx_http_commerce_parameter_t  *p;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        for (p = parameters; p->name; p++) {
+            if (ngx_strncmp(value[i].data, p->name, p->len) == 0) {
+                break;
+            }
+        }
+
+        if (p->name == NULL) {
+            (void) ngx_http_commerce_coupon_core->invalid(cf, &value[i], allowed);
+            return NGX_ERROR;
+        }
+
+        s.data = value[i].data + p->len;
+        s.len = value[i].len - p->len;
+
+        if (ngx_http_commerce_coupon_core->source(cf, &s, NGX_COMMERCE_SOURCE_VALUE|NGX_COMMERCE_SOURCE_BODY,
+                                                  p->source)
+            != NGX_CONF_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+commerce_reason_t
+ngx_http_commerce_coupon_id(ngx_commerce_case_t *c, ngx_commerce_source_t *source,
+    commerce_reason_t absent, commerce_str_t *id)
+{
+    commerce_reason_t  reason;
+
+    *id = commerce_string("");
+
+    if (source->type == 0) {
+        return absent;
+    }
+
+    reason = ngx_http_commerce_coupon_core->read(c, source, id);
+
+    if (reason == COMMERCE_R(TOKEN_DUPLICATE_PARAM)) {
+        return absent != COMMERCE_R(OK) ? absent : COMMERCE_R(BODY_DUPLICATE_MEMBER);
+    }
+
+    if (reason != COMMERCE_R(OK)) {
+        return reason;
+    }
+
+    if (id->len == 0) {
+        return absent;
+    }
+
+    if (!commerce_id_valid(*id)) {
+        return absent != COMMERCE_R(OK) ? absent : COMMERCE_R(BODY_MALFORMED);
+    }
+
+    return COMMERCE_R(OK);
+}
+
+
+ngx_int_t
+ngx_http_commerce_coupon_start(ngx_commerce_case_t *c, commerce_write_t *w, size_t size)
+{
+    char  *buffer;
+
+    buffer = c->arena.alloc(c->arena.owner, size);
+    if (buffer == NULL) {
+        return NGX_ERROR;
+    }
+
+    commerce_write_start(w, buffer, size);
+    commerce_write_open(w, NULL, '{');
+
+    return NGX_OK;
+}
+
+
+commerce_reason_t
+ngx_http_commerce_coupon_answer(ngx_commerce_case_t *c, commerce_write_t *w, ngx_uint_t status)
+{
+    int64_t  len;
+
+    commerce_write_close(w, '}');
+    len = commerce_write_finish(w);
+
+    if (len < 0) {
+        return COMMERCE_R(INTERNAL);
+    }
+
+    c->answer = (commerce_str_t) { w->start, (size_t) len };
+    c->status = status;
+
+    return COMMERCE_R(OK);
+}
+
+
+ngx_int_t
+ngx_http_commerce_coupon_write(ngx_commerce_case_t *c, commerce_write_t *w, commerce_campaign_t *campaign,
+    commerce_coupon_t *coupon)
+{
+    char             text[COMMERCE_CODE_TEXT];
+    commerce_code_t  code;
+
+    code.campaign = coupon->campaign;
+    code.serial = coupon->serial;
+
+    if (commerce_code_issue(ngx_http_commerce_coupon_core->keyring(c), c->shop, &code, text) != COMMERCE_OK) {
+        return NGX_ERROR;
+    }
+
+    commerce_write_text(w, "code", (commerce_str_t) { text, sizeof(text) });
+    commerce_write_text(w, "campaign", campaign->id);
+
+    commerce_write_open(w, "discount", '{');
+
+    if (campaign->fixed > 0) {
+        commerce_write_int(w, "fixed", campaign->fixed);
+
+    } else {
+        commerce_write_int(w, "percent", campaign->percent);
+
+        if (campaign->cap > 0) {
+            commerce_write_int(w, "cap", campaign->cap);
+        }
+    }
+
+    commerce_write_close(w, '}');
+
+    if (campaign->minimum_spend > 0) {
+        commerce_write_int(w, "minimum_spend", campaign->minimum_spend);
+    }
+
+    ngx_http_commerce_coupon_time(w, "from", campaign->from, 0);
+    ngx_http_commerce_coupon_time(w, "until", commerce_coupon_end(campaign, coupon), COMMERCE_FOREVER);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_commerce_coupon_time(commerce_write_t *w, const char *name, commerce_time_t time,
+    commerce_time_t none)
+{
+    char  date[32];
+
+    if (time == none) {
+        commerce_write_null(w, name);
+        return;
+    }
+
+    commerce_time_format(time, date);
+    commerce_write_text(w, name, commerce_cstr(date));
+}
+
+
+commerce_reason_t
+ngx_http_commerce_coupon_read(ngx_commerce_case_t *c, unsigned number, uint32_t serial,
+    commerce_campaign_t *campaign, commerce_coupon_t *coupon, uint64_t *version)
+{
+    int  rc;
+
+    rc = commerce_campaign_read(&c->reader, number, campaign, NULL);
+
+    if (rc == COMMERCE_OK) {
+        rc = commerce_coupon_read(&c->reader, number, serial, coupon, version);
+
+        return rc == COMMERCE_ERROR ? COMMERCE_R(STORE_UNAVAILABLE) : COMMERCE_R(OK);
+    }
+
+    return rc == COMMERCE_ABSENT ? COMMERCE_R(COUPON_NOT_FOUND) : COMMERCE_R(STORE_UNAVAILABLE);
+}
