@@ -306,7 +306,7 @@ commerce_ledger_coupon_event(commerce_ledger_work_t *work, unsigned i, const cha
 {
     char                           *buffer;
     size_t                          size;
-    commerce_str_t                  seller;
+    commerce_str_t                  seller, group;
     commerce_write_t                w;
     commerce_order_t               *order = work->order;
     commerce_ledger_t              *ledger = work->ledger;
@@ -315,10 +315,11 @@ commerce_ledger_coupon_event(commerce_ledger_work_t *work, unsigned i, const cha
 
     winner = commerce_order_winner(order);
     seller = winner != NULL ? winner->seller_id : commerce_string("");
+    group = winner != NULL ? winner->group_id : commerce_string("");
 
     size = COMMERCE_LEDGER_COUPON_EVENT
            + COMMERCE_LEDGER_ESCAPE * (use->campaign_id.len + order->key.len
-                                       + order->pseudonym.len + seller.len);
+                                       + order->pseudonym.len + seller.len + group.len);
 
     buffer = ledger->txn->arena->alloc(ledger->txn->arena->owner, size);
 
@@ -334,6 +335,7 @@ commerce_ledger_coupon_event(commerce_ledger_work_t *work, unsigned i, const cha
     commerce_write_text(&w, "order_key", order->key);
     commerce_write_optional(&w, "buyer", order->pseudonym);
     commerce_write_optional(&w, "seller", seller);
+    commerce_write_optional(&w, "group", group);
 
     if (use->discount < 0) {
         commerce_write_null(&w, "discount");
@@ -344,6 +346,17 @@ commerce_ledger_coupon_event(commerce_ledger_work_t *work, unsigned i, const cha
 
     commerce_write_text(&w, "from", commerce_cstr(commerce_coupon_state_name(from)));
     commerce_write_text(&w, "to", commerce_cstr(commerce_coupon_state_name(to)));
+
+    /* what a store that is restored needs to know of an order whose record is lost */
+
+    if (to == COMMERCE_COUPON_RESERVED) {
+        commerce_write_text(&w, "redeem_on", order->redeem_on_paid ? commerce_string("paid")
+                                                                   : commerce_string("order"));
+
+        if (order->deadline != COMMERCE_FOREVER) {
+            commerce_write_int(&w, "deadline", order->deadline);
+        }
+    }
 
     if (reason != COMMERCE_R(OK)) {
         commerce_write_text(&w, "reason", commerce_reason(reason)->name);

@@ -151,7 +151,7 @@ sub event_types
 
     my %written;
 
-    for my $file (glob "$root/modules/*/*.c $root/src/*.c") {
+    for my $file (glob "$root/modules/*/*.c $root/src/*.c $root/src/cli/*.c") {
         my $text = $t->read_file($file);
 
         $written{$_} = 1 for $text =~ /event(?:_start)?\([^;"]*"([a-z_]+)"/g, $text =~ /"(coupon_(?!reserve)\w+)"/g;

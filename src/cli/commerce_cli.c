@@ -67,6 +67,12 @@ static const commerce_cli_command_t  cli_commands[] = {
       "figures of the store" },
     { "store", "check", commerce_cli_store_check, "",
       "does everything in the store agree?" },
+    { "store", "backup", commerce_cli_store_backup, "FOLDER",
+      "a copy, beside everyone who uses the store" },
+    { "store", "restore", commerce_cli_store_restore, "FOLDER [--replay LOG]... [--incomplete]",
+      "a backup takes the store's place; nginx must be stopped" },
+    { "store", "compact", commerce_cli_store_compact, "",
+      "without its free pages; nginx must be stopped" },
     { NULL, NULL, NULL, NULL, NULL }
 };
 

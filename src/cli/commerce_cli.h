@@ -79,11 +79,13 @@ const char *commerce_cli_text(commerce_cli_t *cli, commerce_str_t text);
  *   shop   the shop's name is given and valid
  *   keys   reads the keyring into cli->ring
  *   open   opens the store; create: makes missing files (the keyring must have been read)
+ *   open_flags  open with COMMERCE_STORE_ALONE and such
  *   try    open that leaves the sentence to the caller
  */
 int commerce_cli_shop(commerce_cli_t *cli);
 int commerce_cli_keys(commerce_cli_t *cli);
 int commerce_cli_open(commerce_cli_t *cli, bool create);
+int commerce_cli_open_flags(commerce_cli_t *cli, unsigned flags);
 int commerce_cli_try(commerce_cli_t *cli, bool create, char *error, size_t size);
 
 /* reads a whole file ("-": standard input) of at most max bytes */
@@ -177,5 +179,8 @@ int commerce_cli_order_show(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_order_list(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_store_stat(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_store_check(commerce_cli_t *cli, int argc, char **argv);
+int commerce_cli_store_backup(commerce_cli_t *cli, int argc, char **argv);
+int commerce_cli_store_restore(commerce_cli_t *cli, int argc, char **argv);
+int commerce_cli_store_compact(commerce_cli_t *cli, int argc, char **argv);
 
 #endif

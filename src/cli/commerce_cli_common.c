@@ -19,6 +19,7 @@
 
 
 static commerce_arena_t *cli_arena(commerce_cli_t *cli);
+static int cli_try(commerce_cli_t *cli, unsigned flags, char *error, size_t size);
 static void cli_guard(int signo);
 static int cli_guard_start(commerce_cli_t *cli);
 static int cli_read_all(commerce_cli_t *cli, int fd, size_t max, commerce_str_t *data);
@@ -132,7 +133,27 @@ commerce_cli_open(commerce_cli_t *cli, bool create)
 
 
 int
+commerce_cli_open_flags(commerce_cli_t *cli, unsigned flags)
+{
+    char  error[512];
+
+    if (cli_try(cli, flags, error, sizeof(error)) != COMMERCE_CLI_OK) {
+        return commerce_cli_fail(cli, "%s", error);
+    }
+
+    return COMMERCE_CLI_OK;
+}
+
+
+int
 commerce_cli_try(commerce_cli_t *cli, bool create, char *error, size_t size)
+{
+    return cli_try(cli, create ? COMMERCE_STORE_CREATE : 0, error, size);
+}
+
+
+static int
+cli_try(commerce_cli_t *cli, unsigned flags, char *error, size_t size)
 {
     commerce_store_options_t  options;
 
@@ -140,7 +161,7 @@ commerce_cli_try(commerce_cli_t *cli, bool create, char *error, size_t size)
 
     options.path = cli->store_path;
     options.id_space = cli->ring != NULL ? commerce_keyring_id_space(cli->ring) : NULL;
-    options.flags = COMMERCE_STORE_TOOL | (create ? COMMERCE_STORE_CREATE : 0);
+    options.flags = COMMERCE_STORE_TOOL | flags;
 
     if (cli_guard_start(cli) != COMMERCE_CLI_OK) {
         snprintf(error, size, "no signal could be caught: %s", strerror(errno));

@@ -6,6 +6,7 @@
 
 #include "commerce_cli.h"
 
+#define COUPON_MINT_EVENT  2048
 #define COUPON_COUNT_MAX  1000000   /* of one run: its codes wait in memory until they are out */
 
 
@@ -15,6 +16,7 @@ typedef struct {
     uint64_t             piece;         /* minted by the transaction at hand */
     commerce_time_t      now;
     commerce_campaign_t  campaign;      /* number, and its first new serial in minted */
+    commerce_event_source_t  events;
 } coupon_mint_t;
 
 
@@ -22,6 +24,7 @@ static int coupon_mint_arguments(commerce_cli_t *cli, int argc, char **argv, cou
 static int coupon_mint(commerce_cli_t *cli, coupon_mint_t *mint);
 static int coupon_mint_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static void coupon_mint_holder(commerce_cli_t *cli, commerce_txn_t *txn, const coupon_mint_t *mint);
+static int coupon_mint_event(commerce_cli_t *cli, commerce_txn_t *txn, coupon_mint_t *mint);
 static int coupon_mint_print(commerce_cli_t *cli, const coupon_mint_t *mint, bool header);
 static int coupon_code(commerce_cli_t *cli, commerce_str_t text, commerce_code_t *code);
 static int coupon_serial(commerce_cli_t *cli, commerce_str_t text, commerce_str_t *campaign,
@@ -174,6 +177,38 @@ coupon_mint_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
     if (mint->holder.len != 0) {
         coupon_mint_holder(cli, txn, mint);
     }
+
+    return coupon_mint_event(cli, txn, mint);
+}
+
+
+/* a restored store must not give these serials out again */
+static int
+coupon_mint_event(commerce_cli_t *cli, commerce_txn_t *txn, coupon_mint_t *mint)
+{
+    char               pseudonym[COMMERCE_PSEUDONYM_SIZE];
+    char               buffer[COUPON_MINT_EVENT];
+    commerce_write_t   w;
+
+    pseudonym[0] = '\0';
+
+    if (mint->holder.len != 0
+        && commerce_keyring_pseudonym(cli->ring, cli->shop, mint->holder, pseudonym) != COMMERCE_OK)
+    {
+        return commerce_cli_fail(cli, "the holder's pseudonym cannot be made");
+    }
+
+    if (commerce_event_start(&w, buffer, sizeof(buffer), &mint->events, "mint", cli->shop,
+                             (int64_t) mint->now * 1000000)
+        == COMMERCE_OK)
+    {
+        commerce_write_text(&w, "campaign", mint->campaign.id);
+        commerce_write_int(&w, "first", mint->campaign.minted);
+        commerce_write_int(&w, "count", (int64_t) mint->piece);
+        commerce_write_optional(&w, "buyer", commerce_cstr(pseudonym));
+    }
+
+    commerce_txn_event(txn, commerce_copy(txn->arena, commerce_event_finish(&w)));
 
     return COMMERCE_CLI_OK;
 }

@@ -86,7 +86,9 @@ void commerce_txn_event(commerce_txn_t *txn, commerce_str_t body);     /* a JSON
 
 typedef enum {
     COMMERCE_STORE_CREATE = 1,  /* make directory content that is missing (the directory itself must exist) */
-    COMMERCE_STORE_TOOL = 2     /* a command-line tool: as root, become the directory's owner before opening */
+    COMMERCE_STORE_TOOL = 2,    /* a command-line tool: as root, become the directory's owner before opening */
+    COMMERCE_STORE_ALONE = 4,   /* nobody else may have it open, now and until it is closed */
+    COMMERCE_STORE_PRIVATE = 8  /* a copy that nobody else knows of: durable only after commerce_store_sync() */
 } commerce_store_flags_t;
 
 typedef struct {
@@ -163,6 +165,24 @@ typedef struct {
 } commerce_store_stat_t;
 
 int commerce_store_stat(commerce_store_t *store, commerce_store_stat_t *stat);
+
+/* makes a private store durable; errno of a failure, or 0 */
+int commerce_store_sync(commerce_store_t *store);
+
+/*
+ * A consistent copy, without free pages, into an empty file, beside readers and writers: it waits for no
+ * writer, but while it runs no page that it may read is used again.  Not synced.  COMMERCE_ERROR with a
+ * sentence in commerce_store_error().
+ */
+int commerce_store_copy(commerce_store_t *store, int fd);
+
+/*
+ * The newest event that the store ever gave to the log, or will: its body, or only the beginning of it
+ * (COMMERCE_EVENT_HEAD_MAX bytes).  After an older generation wrote the log it may be an earlier one.
+ * COMMERCE_ABSENT: none is known.
+ */
+#define COMMERCE_EVENT_HEAD_MAX  128
+int commerce_view_last_event(commerce_view_t *view, commerce_str_t *head);
 
 /* frees reader slots of dead processes; at open it happens by itself */
 void commerce_store_reap(commerce_store_t *store);

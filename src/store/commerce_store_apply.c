@@ -270,9 +270,13 @@ commerce_batch_format(commerce_batch_t *batch, commerce_txn_t *txn)
         return 0;
     }
 
-    batch->raised = txn->format;
+    if (!batch->store->alone) {
+        batch->raised = txn->format;
+    }
 
-    if (batch->held_back || !commerce_store_files_hold(&batch->store->files, txn->format)) {
+    if (!batch->store->alone
+        && (batch->held_back || !commerce_store_files_hold(&batch->store->files, txn->format)))
+    {
         txn->result = COMMERCE_TXN_UPGRADING;
         batch->held_back = true;
         return 0;
@@ -603,18 +607,21 @@ commerce_batch_sequence(commerce_batch_t *batch)
 static int
 commerce_batch_trim(commerce_batch_t *batch, uint64_t through)
 {
-    int          rc;
-    char         payload[8];
-    MDB_val      key, data;
-    uint8_t      first[COMMERCE_OUTBOX_KEY];
-    uint64_t     sequence, last;
-    MDB_cursor  *cursor;
+    int             rc;
+    char            payload[8], head[COMMERCE_EVENT_HEAD_MAX];
+    size_t          len;
+    MDB_val         key, data;
+    uint8_t         first[COMMERCE_OUTBOX_KEY];
+    uint64_t        sequence, last, version;
+    MDB_cursor     *cursor;
+    commerce_str_t  body;
 
     rc = mdb_cursor_open(batch->txn, batch->store->dbi, &cursor);
     if (rc != 0) {
         return rc;
     }
 
+    len = 0;
     last = 0;
     commerce_outbox_key(first, 0);
     key = (MDB_val) { sizeof(first), first };
@@ -623,6 +630,11 @@ commerce_batch_trim(commerce_batch_t *batch, uint64_t through)
 
     while (rc == 0 && commerce_outbox_sequence(&key, &sequence) && sequence <= through) {
         last = sequence;
+
+        if (commerce_store_split(&data, &body, &version)) {
+            len = body.len < sizeof(head) ? body.len : sizeof(head);
+            memcpy(head, body.data, len);
+        }
 
         rc = mdb_cursor_del(cursor, 0);
 
@@ -639,6 +651,11 @@ commerce_batch_trim(commerce_batch_t *batch, uint64_t through)
 
     commerce_store_save(payload, last);
 
-    return commerce_batch_put(batch, commerce_trimmed_key,
-                              (commerce_str_t) { payload, sizeof(payload) }, 0);
+    rc = commerce_batch_put(batch, commerce_trimmed_key,
+                            (commerce_str_t) { payload, sizeof(payload) }, 0);
+    if (rc != 0) {
+        return rc;
+    }
+
+    return commerce_batch_put(batch, commerce_last_key, (commerce_str_t) { head, len }, 0);
 }

@@ -28,6 +28,7 @@ static int commerce_files_owner(const char *path, const struct stat *st, unsigne
 static int commerce_files_lock(commerce_store_files_t *files, unsigned flags, char *error,
     size_t size);
 static int commerce_files_present(int fd);
+static int commerce_files_alone(int fd);
 static int commerce_files_bytes(int fd, int type, unsigned from, unsigned count);
 
 
@@ -288,8 +289,12 @@ commerce_files_lock(commerce_store_files_t *files, unsigned flags, char *error, 
         return COMMERCE_ERROR;
     }
 
-    if (commerce_files_present(fd) != 0) {
-        if (errno == EWOULDBLOCK || errno == EACCES) {
+    if ((flags & COMMERCE_STORE_ALONE ? commerce_files_alone(fd) : commerce_files_present(fd)) != 0) {
+        if ((errno == EWOULDBLOCK || errno == EACCES) && (flags & COMMERCE_STORE_ALONE)) {
+            snprintf(error, size, "the store in %s is in use: stop nginx and every other tool that has "
+                     "it open first", files->path);
+
+        } else if (errno == EWOULDBLOCK || errno == EACCES) {
             snprintf(error, size, "the store in %s is being restored or compacted: "
                      "try again when that is done", files->path);
         } else {
@@ -324,6 +329,13 @@ commerce_files_present(int fd)
     return COMMERCE_CODEC_FORMAT == COMMERCE_FILES_FLOCK
            ? flock(fd, LOCK_SH|LOCK_NB)
            : commerce_files_bytes(fd, F_RDLCK, COMMERCE_CODEC_FORMAT, 1);
+}
+
+
+static int
+commerce_files_alone(int fd)
+{
+    return flock(fd, LOCK_EX|LOCK_NB) == 0 ? commerce_files_bytes(fd, F_WRLCK, 0, 0) : -1;
 }
 
 

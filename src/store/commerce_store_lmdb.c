@@ -47,6 +47,8 @@ commerce_store_open(const commerce_store_options_t *options, char *error, size_t
         return NULL;
     }
 
+    store->alone = (options->flags & COMMERCE_STORE_ALONE) != 0;
+
     atomic_init(&store->users, 0);
     atomic_init(&store->replaced, false);
     atomic_init(&store->broken, false);
@@ -238,7 +240,41 @@ commerce_store_count(commerce_store_t *store, MDB_txn *txn, commerce_store_stat_
         stat->records--;
     }
 
+    key = commerce_last_key;
+
+    if (mdb_get(txn, store->dbi, &key, &data) == 0) {
+        stat->records--;
+    }
+
     return 0;
+}
+
+
+int
+commerce_store_sync(commerce_store_t *store)
+{
+    int  rc;
+
+    rc = mdb_env_sync(store->env, 1);
+
+    return rc < 0 ? EIO : rc;
+}
+
+
+int
+commerce_store_copy(commerce_store_t *store, int fd)
+{
+    int  rc;
+
+    rc = mdb_env_copyfd2(store->env, fd, MDB_CP_COMPACT);
+
+    if (rc != 0) {
+        commerce_store_fail(store, "cannot copy the store in %s: %s", store->files.path,
+                            mdb_strerror(rc));
+        return COMMERCE_ERROR;
+    }
+
+    return COMMERCE_OK;
 }
 
 
@@ -266,7 +302,9 @@ commerce_store_open_env(commerce_store_t *store, const commerce_store_options_t 
     }
 
     if (rc == 0) {
-        rc = mdb_env_open(store->env, store->files.path, MDB_NOTLS, 0600);
+        rc = mdb_env_open(store->env, store->files.path,
+                          options->flags & COMMERCE_STORE_PRIVATE ? MDB_NOTLS|MDB_NOSYNC : MDB_NOTLS,
+                          0600);
     }
 
     if (rc == EACCES || rc == EPERM) {

@@ -7,6 +7,7 @@
  *
  *   00 "meta"           commerce_meta_t, encoded
  *   00 "trimmed"        the last outbox sequence that was trimmed, 8 bytes
+ *   00 "last"           the beginning of that event
  *   01..fe ...          records and counters
  *   ff + 8 bytes        outbox, by sequence, big endian: always the end of the tree
  *
@@ -40,6 +41,7 @@
 
 #define commerce_meta_key       ((MDB_val) { 5, (void *) "\0meta" })
 #define commerce_trimmed_key    ((MDB_val) { 8, (void *) "\0trimmed" })
+#define commerce_last_key       ((MDB_val) { 5, (void *) "\0last" })
 
 typedef struct {
     uint64_t  format, base, origin, ceiling, created;
@@ -60,6 +62,7 @@ struct commerce_store_s {
     MDB_dbi                 dbi;
     commerce_store_files_t  files;
     commerce_view_t         view, thread_view;
+    bool                    alone;          /* nobody else can have it open: no need to look who is there */
 
     /* transactions alive in this process; -1 while the map is moved, which must meet none */
     atomic_int              users;

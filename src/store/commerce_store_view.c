@@ -260,6 +260,40 @@ commerce_view_outbox(commerce_view_t *view, uint64_t after, uint64_t *sequence,
 }
 
 
+int
+commerce_view_last_event(commerce_view_t *view, commerce_str_t *head)
+{
+    int       rc;
+    MDB_val   name, data;
+    uint64_t  sequence, version;
+
+    if (!view->live || commerce_view_cursor(view) != 0) {
+        return COMMERCE_ERROR;
+    }
+
+    rc = mdb_cursor_get(view->cursor, &name, &data, MDB_LAST);
+
+    if (rc == 0 && !commerce_outbox_sequence(&name, &sequence)) {
+        name = commerce_last_key;
+        rc = mdb_get(view->txn, view->store->dbi, &name, &data);
+    }
+
+    if (rc == MDB_NOTFOUND) {
+        return COMMERCE_ABSENT;
+    }
+
+    if (rc != 0 || !commerce_store_split(&data, head, &version)) {
+        return COMMERCE_ERROR;
+    }
+
+    if (head->len > COMMERCE_EVENT_HEAD_MAX) {
+        head->len = COMMERCE_EVENT_HEAD_MAX;
+    }
+
+    return COMMERCE_OK;
+}
+
+
 /* the cursor is bound to the snapshot on first use: most views only get */
 
 static int

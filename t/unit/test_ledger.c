@@ -412,7 +412,7 @@ test_amounts(void)
     is_int(event_count(), 2, "two events");
     is_int(says("coupon_reserve", "\"campaign\":\"tenth\",\"serial\":1,\"order_key\":\"k1\","
                 "\"buyer\":\"k1:buyer\",\"seller\":\"amy\",\"discount\":2000,"
-                "\"from\":\"issued\",\"to\":\"reserved\",\"fp\""), 1, "reserved: 20.00");
+                "\"from\":\"issued\",\"to\":\"reserved\",\"redeem_on\":\"paid\",\"deadline\":"), 1, "reserved: 20.00");
     is_int(says("coupon_reserve", "\"discount\":1000,"), 1, "reserved: 10.00");
     ok(strstr(events, "\"u1\"") == NULL, "no user in the log");
 

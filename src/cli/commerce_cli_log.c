@@ -1,0 +1,794 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ */
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE     /* memrchr(), memmem() */
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+#include <zlib.h>
+
+#include "../store/commerce_log.h"
+#include "commerce_cli_log.h"
+
+#define LOG_CHAIN   32
+#define LOG_LINE    (512 * 1024)        /* the longest body, and the line's own members */
+#define LOG_SAID    5                   /* remarks of one kind */
+#define LOG_BUFFER  (256 * 1024)
+
+
+typedef struct {                        /* node, epoch and worker of one writer */
+    char      *name;
+    size_t     name_len;
+    char       chain[LOG_CHAIN];
+    bool       chained;                 /* chain is known */
+    bool       older;                   /* its chain is of SHA-256, as builds before BLAKE2b made them */
+    bool       sure;                    /* which of both it is: a line has fitted */
+    uint64_t   last, lines;
+    uint8_t   *seen;                    /* a bit for each seq */
+    size_t     seen_size;
+} log_writer_t;
+
+typedef struct {
+    commerce_str_t  body, writer, chain;    /* chain: empty, or 32 characters */
+    uint64_t        seq;
+} log_line_t;
+
+typedef struct {
+    commerce_cli_t              *cli;
+    FILE                        *out;
+    commerce_cli_event_visit_t   visit;
+    void                        *data;
+    commerce_cli_log_report_t   *report;
+    log_writer_t                *writers;
+    size_t                       writer_count, writer_room, current;
+    uint64_t                    *ids;       /* an open hash of what was seen */
+    size_t                       id_count, id_room;
+    char                        *line;
+    const char                  *path;
+    uint64_t                     number;
+    EVP_MD_CTX                  *digest;
+} log_reader_t;
+
+
+static int log_first(commerce_cli_t *cli, commerce_cli_log_t *log);
+static int log_compare(const void *a, const void *b);
+static int log_run(log_reader_t *reader, const commerce_cli_log_t *logs, unsigned count);
+static int log_file(log_reader_t *reader, const commerce_cli_log_t *log);
+static gzFile log_start(commerce_cli_t *cli, const commerce_cli_log_t *log);
+static int log_get(log_reader_t *reader, gzFile file, size_t *len);
+static int log_take(log_reader_t *reader, size_t len);
+static bool log_parse(commerce_str_t text, log_line_t *line);
+static bool log_member(commerce_str_t *rest, const char *name, commerce_str_t *value);
+static log_writer_t *log_writer(log_reader_t *reader, commerce_str_t name);
+static int log_sequence(log_reader_t *reader, log_writer_t *writer, uint64_t seq, bool *again);
+static int log_chain_fits(log_reader_t *reader, log_writer_t *writer, const log_line_t *line);
+static int log_chain(log_reader_t *reader, log_writer_t *writer, const log_line_t *line);
+static int log_event(log_reader_t *reader, const log_line_t *line);
+static int log_event_visit(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line);
+static int log_once(log_reader_t *reader, commerce_str_t id, bool *again);
+static int log_grow(log_reader_t *reader);
+static void log_say(log_reader_t *reader, uint64_t count, const char *what);
+static void log_sum(log_reader_t *reader);
+static void log_done(log_reader_t *reader);
+
+
+int
+commerce_cli_logs_open(commerce_cli_t *cli, char **paths, unsigned count, commerce_cli_log_t **logs)
+{
+    unsigned             i;
+    struct stat          st;
+    commerce_cli_log_t  *log;
+
+    *logs = commerce_alloc(cli->arena, (count + 1) * sizeof(commerce_cli_log_t));
+    if (*logs == NULL) {
+        return commerce_cli_fail(cli, "out of memory");
+    }
+
+    for (i = 0; i < count; i++) {
+        log = &(*logs)[i];
+        log->path = paths[i];
+        log->fd = open(paths[i], O_RDONLY|O_CLOEXEC);
+
+        if (log->fd == -1 || fstat(log->fd, &st) == -1) {
+            return commerce_cli_fail(cli, "cannot open \"%s\": %s", paths[i], strerror(errno));
+        }
+
+        if (S_ISDIR(st.st_mode)) {
+            return commerce_cli_fail(cli, "\"%s\" is a directory: name the log's files", paths[i]);
+        }
+
+        if (log_first(cli, log) != COMMERCE_CLI_OK) {
+            return COMMERCE_CLI_FAILED;
+        }
+    }
+
+    qsort(*logs, count, sizeof(commerce_cli_log_t), log_compare);
+
+    return COMMERCE_CLI_OK;
+}
+
+
+/* the first whole line's time; a file without any comes first */
+static int
+log_first(commerce_cli_t *cli, commerce_cli_log_t *log)
+{
+    char        *line;
+    gzFile       file;
+    const char  *ts;
+
+    line = malloc(LOG_LINE);
+    file = line != NULL ? log_start(cli, log) : NULL;
+
+    if (file == NULL) {
+        free(line);
+        return COMMERCE_CLI_FAILED;
+    }
+
+    while (log->first_us == 0 && gzgets(file, line, LOG_LINE) != NULL) {
+        ts = strstr(line, "\"ts\":");
+        log->first_us = ts != NULL ? strtoll(ts + sizeof("\"ts\":") - 1, NULL, 10) : 0;
+    }
+
+    gzclose(file);
+    free(line);
+
+    return COMMERCE_CLI_OK;
+}
+
+
+/* from the beginning, whatever was read before */
+static gzFile
+log_start(commerce_cli_t *cli, const commerce_cli_log_t *log)
+{
+    int     fd;
+    gzFile  file;
+
+    fd = dup(log->fd);
+    file = fd != -1 && lseek(fd, 0, SEEK_SET) != -1 ? gzdopen(fd, "rb") : NULL;
+
+    if (file == NULL) {
+        commerce_cli_fail(cli, "cannot read \"%s\": %s", log->path, strerror(errno));
+
+        if (fd != -1) {
+            close(fd);
+        }
+
+        return NULL;
+    }
+
+    gzbuffer(file, LOG_BUFFER);
+
+    return file;
+}
+
+
+static int
+log_compare(const void *a, const void *b)
+{
+    const commerce_cli_log_t  *left = a, *right = b;
+
+    return (left->first_us > right->first_us) - (left->first_us < right->first_us);
+}
+
+
+int
+commerce_cli_log_read(commerce_cli_t *cli, const commerce_cli_log_t *logs, unsigned count, FILE *out,
+    commerce_cli_event_visit_t visit, void *data, commerce_cli_log_report_t *report)
+{
+    int           rc;
+    log_reader_t  reader;
+
+    memset(report, 0, sizeof(commerce_cli_log_report_t));
+    memset(&reader, 0, sizeof(log_reader_t));
+
+    reader.cli = cli;
+    reader.out = out;
+    reader.visit = visit;
+    reader.data = data;
+    reader.report = report;
+    reader.line = malloc(LOG_LINE);
+    reader.digest = EVP_MD_CTX_new();
+
+    if (reader.line == NULL || reader.digest == NULL) {
+        rc = commerce_cli_fail(cli, "out of memory");
+
+    } else {
+        rc = log_run(&reader, logs, count);
+    }
+
+    log_done(&reader);
+
+    return rc;
+}
+
+
+static int
+log_run(log_reader_t *reader, const commerce_cli_log_t *logs, unsigned count)
+{
+    int       rc;
+    unsigned  i;
+
+    for (i = 0; i < count; i++) {
+        rc = log_file(reader, &logs[i]);
+
+        if (rc != COMMERCE_CLI_OK) {
+            return rc;
+        }
+    }
+
+    log_sum(reader);
+
+    return COMMERCE_CLI_OK;
+}
+
+
+static int
+log_file(log_reader_t *reader, const commerce_cli_log_t *log)
+{
+    int          rc;
+    size_t       len;
+    gzFile       file;
+
+    file = log_start(reader->cli, log);
+
+    if (file == NULL) {
+        return COMMERCE_CLI_FAILED;
+    }
+
+    len = 0;
+    reader->path = log->path;
+    reader->number = 0;
+
+    while ((rc = log_get(reader, file, &len)) == COMMERCE_CLI_AGAIN) {
+        rc = log_take(reader, len);
+
+        if (rc != COMMERCE_CLI_OK) {
+            break;
+        }
+    }
+
+    gzclose(file);
+
+    return rc;
+}
+
+
+/* COMMERCE_CLI_AGAIN: a line; COMMERCE_CLI_OK: the end */
+static int
+log_get(log_reader_t *reader, gzFile file, size_t *len)
+{
+    int          error;
+    const char  *sentence;
+
+    if (gzgets(file, reader->line, LOG_LINE) != NULL) {
+        *len = strlen(reader->line);
+        reader->number++;
+
+        return COMMERCE_CLI_AGAIN;
+    }
+
+    sentence = gzerror(file, &error);
+
+    if (error != Z_OK && error != Z_STREAM_END && error != Z_BUF_ERROR) {
+        return commerce_cli_fail(reader->cli, "cannot read \"%s\": %s", reader->path,
+                                 error == Z_ERRNO ? strerror(errno) : sentence);
+    }
+
+    if (error == Z_BUF_ERROR) {
+        log_say(reader, ++reader->report->torn, "the compressed file ends too early");
+    }
+
+    return COMMERCE_CLI_OK;
+}
+
+
+static int
+log_take(log_reader_t *reader, size_t len)
+{
+    int                         rc;
+    bool                        again;
+    log_line_t                  line;
+    log_writer_t               *writer;
+    commerce_str_t              text;
+    commerce_cli_log_report_t  *report = reader->report;
+
+    if (len == 1 && reader->line[0] == '\n') {
+        return COMMERCE_CLI_OK;             /* two writers have closed one torn line */
+    }
+
+    text = (commerce_str_t) { reader->line, len - 1 };
+
+    if (len < 2 || reader->line[len - 1] != '\n' || !log_parse(text, &line)) {
+        log_say(reader, ++report->torn, "not a whole line");
+        return COMMERCE_CLI_OK;
+    }
+
+    again = false;
+    report->lines++;
+
+    writer = log_writer(reader, line.writer);
+
+    if (writer == NULL) {
+        return COMMERCE_CLI_FAILED;
+    }
+
+    rc = log_sequence(reader, writer, line.seq, &again);
+
+    if (rc == COMMERCE_CLI_OK && line.chain.len != 0) {
+        if (!again) {
+            rc = log_chain(reader, writer, &line);
+        }
+
+        if (rc == COMMERCE_CLI_OK) {
+            rc = log_event(reader, &line);
+        }
+    }
+
+    return rc;
+}
+
+
+/* what the log adds behind an event: ,"node":"...","epoch":N,"worker":N,"seq":N,"config":"..."[,"chain":"..."]} */
+static bool
+log_parse(commerce_str_t text, log_line_t *line)
+{
+    const char      *at, *next;
+    uint64_t         skip;
+    commerce_str_t   rest, node, epoch, worker, seq, config;
+    static const char  mark[] = ",\"node\":\"";
+
+    if (text.len < 3 || text.data[0] != '{' || text.data[text.len - 1] != '}') {
+        return false;
+    }
+
+    at = NULL;
+    rest = text;
+
+    while ((next = memmem(rest.data, rest.len, mark, sizeof(mark) - 1)) != NULL) {
+        at = next;
+        rest.len -= (size_t) (next + 1 - rest.data);
+        rest.data = next + 1;
+    }
+
+    if (at == NULL) {
+        return false;
+    }
+
+    rest = (commerce_str_t) { at, (size_t) (text.data + text.len - 1 - at) };
+    memset(line, 0, sizeof(log_line_t));
+
+    if (!log_member(&rest, "node", &node) || !log_member(&rest, "epoch", &epoch)
+        || !log_member(&rest, "worker", &worker) || !log_member(&rest, "seq", &seq)
+        || !log_member(&rest, "config", &config)
+        || commerce_parse_uint(epoch, INT64_MAX, &skip) != COMMERCE_OK
+        || commerce_parse_uint(worker, INT64_MAX, &skip) != COMMERCE_OK
+        || commerce_parse_uint(seq, INT64_MAX, &line->seq) != COMMERCE_OK || line->seq == 0)
+    {
+        return false;
+    }
+
+    if (rest.len != 0
+        && (!log_member(&rest, "chain", &line->chain) || rest.len != 0
+            || line->chain.len != LOG_CHAIN))
+    {
+        return false;
+    }
+
+    line->body = (commerce_str_t) { text.data, (size_t) (at - text.data) };
+    line->writer = (commerce_str_t) { node.data, (size_t) (worker.data + worker.len - node.data) };
+
+    return true;
+}
+
+
+/* takes ,"name":value off the front: a string's characters as they stand there, or a number's */
+static bool
+log_member(commerce_str_t *rest, const char *name, commerce_str_t *value)
+{
+    size_t       len, i;
+    bool         quoted;
+    char         start[32];
+
+    len = (size_t) snprintf(start, sizeof(start), ",\"%s\":", name);
+
+    if (rest->len <= len || memcmp(rest->data, start, len) != 0) {
+        return false;
+    }
+
+    quoted = rest->data[len] == '"';
+    i = len += quoted;
+
+    while (i < rest->len && rest->data[i] != (quoted ? '"' : ',')) {
+        i += quoted && rest->data[i] == '\\' ? 2 : 1;
+    }
+
+    if (i > rest->len || (quoted && i == rest->len)) {
+        return false;
+    }
+
+    *value = (commerce_str_t) { rest->data + len, i - len };
+    i += quoted;
+    *rest = (commerce_str_t) { rest->data + i, rest->len - i };
+
+    return true;
+}
+
+
+static log_writer_t *
+log_writer(log_reader_t *reader, commerce_str_t name)
+{
+    size_t         i, room;
+    log_writer_t  *writers, *writer;
+
+    for (i = 0; i < reader->writer_count; i++) {
+        writer = &reader->writers[(reader->current + i) % reader->writer_count];
+
+        if (writer->name_len == name.len && memcmp(writer->name, name.data, name.len) == 0) {
+            reader->current = (size_t) (writer - reader->writers);
+            return writer;
+        }
+    }
+
+    if (reader->writer_count == reader->writer_room) {
+        room = reader->writer_room == 0 ? 16 : reader->writer_room * 2;
+        writers = realloc(reader->writers, room * sizeof(log_writer_t));
+
+        if (writers == NULL) {
+            commerce_cli_fail(reader->cli, "out of memory");
+            return NULL;
+        }
+
+        reader->writers = writers;
+        reader->writer_room = room;
+    }
+
+    writer = &reader->writers[reader->writer_count];
+    memset(writer, 0, sizeof(log_writer_t));
+
+    writer->name = malloc(name.len);
+
+    if (writer->name == NULL) {
+        commerce_cli_fail(reader->cli, "out of memory");
+        return NULL;
+    }
+
+    memcpy(writer->name, name.data, name.len);
+    writer->name_len = name.len;
+    reader->current = reader->writer_count++;
+
+    return writer;
+}
+
+
+static int
+log_sequence(log_reader_t *reader, log_writer_t *writer, uint64_t seq, bool *again)
+{
+    size_t    size;
+    uint8_t  *seen;
+
+    if (seq / 8 >= writer->seen_size) {
+        size = seq / 8 * 2 + 1024;
+        seen = seq / 8 < SIZE_MAX / 4 ? realloc(writer->seen, size) : NULL;
+
+        if (seen == NULL) {
+            return commerce_cli_fail(reader->cli, "out of memory");
+        }
+
+        memset(seen + writer->seen_size, 0, size - writer->seen_size);
+        writer->seen = seen;
+        writer->seen_size = size;
+    }
+
+    *again = (writer->seen[seq / 8] & 1 << seq % 8) != 0;
+    writer->seen[seq / 8] |= (uint8_t) (1 << seq % 8);
+
+    if (!*again) {
+        writer->lines++;
+    }
+
+    if (seq > writer->last) {
+        writer->last = seq;
+    }
+
+    return COMMERCE_CLI_OK;
+}
+
+
+/* a writer keeps to one hash; of a log that begins in the middle of a chain, the first line cannot be judged */
+static int
+log_chain(log_reader_t *reader, log_writer_t *writer, const log_line_t *line)
+{
+    int  rc;
+
+    if (!writer->chained) {
+        memset(writer->chain, '0', LOG_CHAIN);
+    }
+
+    rc = log_chain_fits(reader, writer, line);
+
+    if (rc == COMMERCE_ABSENT && !writer->chained) {
+        writer->older = true;
+        rc = log_chain_fits(reader, writer, line);
+    }
+
+    if (rc == COMMERCE_ABSENT && writer->chained && !writer->sure) {
+        writer->older = !writer->older;
+        rc = log_chain_fits(reader, writer, line);
+    }
+
+    if (rc == COMMERCE_ERROR) {
+        return commerce_cli_fail(reader->cli, "the log's hash failed");
+    }
+
+    if (rc == COMMERCE_OK) {
+        writer->sure = true;
+
+    } else if (!writer->chained) {
+        reader->report->headless++;
+
+    } else {
+        log_say(reader, ++reader->report->broken, "the chain does not fit the line before");
+    }
+
+    memcpy(writer->chain, line->chain.data, LOG_CHAIN);
+    writer->chained = true;
+
+    return COMMERCE_CLI_OK;
+}
+
+
+static int
+log_chain_fits(log_reader_t *reader, log_writer_t *writer, const log_line_t *line)
+{
+    char           hex[LOG_CHAIN];
+    uint8_t        digest[EVP_MAX_MD_SIZE];
+    const EVP_MD  *hash;
+
+    hash = EVP_get_digestbyname(writer->older ? "SHA256" : COMMERCE_LOG_CHAIN_HASH);
+
+    if (hash == NULL
+        || EVP_DigestInit_ex(reader->digest, hash, NULL) != 1
+        || EVP_DigestUpdate(reader->digest, writer->chain, LOG_CHAIN) != 1
+        || EVP_DigestUpdate(reader->digest, line->body.data, line->body.len) != 1
+        || EVP_DigestUpdate(reader->digest, "}", 1) != 1
+        || EVP_DigestFinal_ex(reader->digest, digest, NULL) != 1)
+    {
+        return COMMERCE_ERROR;
+    }
+
+    commerce_hex(digest, LOG_CHAIN / 2, hex);
+
+    return memcmp(hex, line->chain.data, LOG_CHAIN) == 0 ? COMMERCE_OK : COMMERCE_ABSENT;
+}
+
+
+static int
+log_event(log_reader_t *reader, const log_line_t *line)
+{
+    int               rc;
+    commerce_heap_t  *heap;
+
+    heap = commerce_heap_create();
+    if (heap == NULL) {
+        return commerce_cli_fail(reader->cli, "out of memory");
+    }
+
+    rc = log_event_visit(reader, heap, line);
+    commerce_heap_destroy(heap);
+
+    return rc;
+}
+
+
+static int
+log_event_visit(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line)
+{
+    char                        *body;
+    bool                         again;
+    commerce_arena_t            *arena = commerce_heap_arena(heap);
+    commerce_cli_event_t         event;
+    commerce_cli_log_report_t   *report = reader->report;
+
+    memset(&event, 0, sizeof(commerce_cli_event_t));
+
+    body = commerce_alloc(arena, line->body.len + 1);
+    if (body == NULL) {
+        return commerce_cli_fail(reader->cli, "out of memory");
+    }
+
+    memcpy(body, line->body.data, line->body.len);
+    body[line->body.len] = '}';
+
+    event.path = reader->path;
+    event.number = reader->number;
+    event.body = (commerce_str_t) { body, line->body.len + 1 };
+
+    if (commerce_json_parse(arena, event.body, &event.root) != COMMERCE_R(OK)
+        || !commerce_cli_event_text(&event, "/id", &event.id) || event.id.len != COMMERCE_EVENT_ID
+        || !commerce_cli_event_text(&event, "/type", &event.type) || event.type.len == 0
+        || !commerce_cli_event_text(&event, "/shop", &event.shop)
+        || !commerce_cli_event_number(&event, "/ts", &event.us) || event.us < 0)
+    {
+        log_say(reader, ++report->torn, "not an event");
+        return COMMERCE_CLI_OK;
+    }
+
+    if (log_once(reader, event.id, &again) != COMMERCE_CLI_OK) {
+        return COMMERCE_CLI_FAILED;
+    }
+
+    if (again) {
+        report->repeated++;
+        return COMMERCE_CLI_OK;
+    }
+
+    if (report->events++ == 0 || event.us < report->first_us) {
+        report->first_us = event.us;
+    }
+
+    if (event.us > report->last_us) {
+        report->last_us = event.us;
+    }
+
+    return reader->visit(reader->cli, &event, reader->data);
+}
+
+
+/* ids are random: 64 bits of a hash tell them apart */
+static int
+log_once(log_reader_t *reader, commerce_str_t id, bool *again)
+{
+    size_t    i;
+    uint64_t  hash;
+
+    if (reader->id_count * 2 >= reader->id_room && log_grow(reader) != COMMERCE_CLI_OK) {
+        return COMMERCE_CLI_FAILED;
+    }
+
+    hash = commerce_hash(COMMERCE_HASH_START, id.data, id.len) | 1;
+
+    for (i = hash >> 1 & (reader->id_room - 1); reader->ids[i] != 0; i = (i + 1) & (reader->id_room - 1)) {
+        if (reader->ids[i] == hash) {
+            *again = true;
+            return COMMERCE_CLI_OK;
+        }
+    }
+
+    reader->ids[i] = hash;
+    reader->id_count++;
+    *again = false;
+
+    return COMMERCE_CLI_OK;
+}
+
+
+static int
+log_grow(log_reader_t *reader)
+{
+    size_t     i, at, room;
+    uint64_t  *ids;
+
+    room = reader->id_room == 0 ? 4096 : reader->id_room * 2;
+    ids = calloc(room, sizeof(uint64_t));
+
+    if (ids == NULL) {
+        return commerce_cli_fail(reader->cli, "out of memory");
+    }
+
+    for (i = 0; i < reader->id_room; i++) {
+        if (reader->ids[i] == 0) {
+            continue;
+        }
+
+        for (at = reader->ids[i] >> 1 & (room - 1); ids[at] != 0; at = (at + 1) & (room - 1)) { /* void */ }
+
+        ids[at] = reader->ids[i];
+    }
+
+    free(reader->ids);
+    reader->ids = ids;
+    reader->id_room = room;
+
+    return COMMERCE_CLI_OK;
+}
+
+
+static void
+log_say(log_reader_t *reader, uint64_t count, const char *what)
+{
+    if (count <= LOG_SAID) {
+        fprintf(reader->out, "%s:%llu: %s\n", reader->path, (unsigned long long) reader->number,
+                what);
+    }
+}
+
+
+/* a writer's lines are 1, 2, 3, ...; what is missing before the first one is in a file that was not given */
+static void
+log_sum(log_reader_t *reader)
+{
+    size_t         i;
+    uint64_t       first, missing;
+    log_writer_t  *writer;
+
+    for (i = 0; i < reader->writer_count; i++) {
+        writer = &reader->writers[i];
+
+        for (first = 1; (writer->seen[first / 8] & 1 << first % 8) == 0; first++) { /* void */ }
+
+        missing = writer->last - first + 1 - writer->lines;
+
+        if (missing != 0) {
+            fprintf(reader->out, "writer \"node\":\"%.*s: %llu of the lines %llu to %llu are missing\n",
+                    (int) writer->name_len, writer->name, (unsigned long long) missing,
+                    (unsigned long long) first, (unsigned long long) writer->last);
+            reader->report->missing += missing;
+        }
+    }
+}
+
+
+static void
+log_done(log_reader_t *reader)
+{
+    size_t  i;
+
+    for (i = 0; i < reader->writer_count; i++) {
+        free(reader->writers[i].name);
+        free(reader->writers[i].seen);
+    }
+
+    free(reader->writers);
+    free(reader->ids);
+    free(reader->line);
+    EVP_MD_CTX_free(reader->digest);
+}
+
+
+bool
+commerce_cli_event_text(const commerce_cli_event_t *event, const char *pointer, commerce_str_t *text)
+{
+    commerce_json_t  *node;
+
+    *text = commerce_string("");
+
+    if (commerce_json_find(event->root, commerce_cstr(pointer), &node) != COMMERCE_R(OK)) {
+        return false;
+    }
+
+    return node == NULL || commerce_json_text(node, text) == COMMERCE_R(OK);
+}
+
+
+bool
+commerce_cli_event_number(const commerce_cli_event_t *event, const char *pointer, int64_t *number)
+{
+    uint64_t        value;
+    commerce_str_t  text;
+
+    *number = -1;
+
+    if (!commerce_cli_event_text(event, pointer, &text)) {
+        return false;
+    }
+
+    if (text.len == 0) {
+        return true;
+    }
+
+    if (commerce_parse_uint(text, INT64_MAX, &value) != COMMERCE_OK) {
+        return false;
+    }
+
+    *number = (int64_t) value;
+
+    return true;
+}
