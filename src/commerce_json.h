@@ -34,6 +34,18 @@ commerce_reason_t commerce_json_parse(commerce_arena_t *arena, commerce_str_t te
  */
 commerce_reason_t commerce_json_find(commerce_json_t *node, commerce_str_t pointer, commerce_json_t **found);
 
+/*
+ * The same for a pointer in which "*" stands for every element or member: found (at most max) gets what it
+ * leads to, in the document's order; what is absent or null adds nothing.  *told: the list itself is there,
+ * that is, what stands before the first "*" (without one: the node itself).
+ * Also: BODY_MALFORMED where "*" meets a scalar, BODY_TOO_LARGE when max is not enough.
+ */
+commerce_reason_t commerce_json_each(commerce_json_t *node, commerce_str_t pointer, commerce_json_t **found,
+    unsigned max, unsigned *count, bool *told);
+
+/* has the pointer a "*"? */
+bool commerce_json_pointer_many(commerce_str_t pointer);
+
 /* is the pointer's syntax right? for configuration */
 bool commerce_json_pointer_valid(commerce_str_t pointer);
 

@@ -5,7 +5,6 @@
 #include "commerce_ledger_coupons.h"
 
 
-static commerce_reason_t commerce_ledger_sound(const commerce_order_t *order);
 static commerce_reason_t commerce_ledger_admit(const commerce_order_t *order,
     const commerce_use_request_t *uses, unsigned count, commerce_ledger_work_t *work,
     bool *counted, unsigned *refused, commerce_time_t now);
@@ -21,12 +20,6 @@ static commerce_effect_t commerce_ledger_move(commerce_ledger_work_t *work, comm
     const commerce_answer_t *answer, bool taken);
 static void commerce_ledger_join(commerce_ledger_work_t *work, const commerce_order_t *before,
     commerce_reason_t *reason);
-static void commerce_ledger_doubt(commerce_ledger_t *ledger, const commerce_order_t *before,
-    const commerce_order_t *order);
-static commerce_reason_t commerce_ledger_result(commerce_ledger_work_t *work,
-    commerce_reason_t reason);
-static void commerce_ledger_order_event(commerce_ledger_work_t *work, const char *type,
-    commerce_reason_t reason);
 
 
 commerce_reason_t
@@ -79,7 +72,7 @@ commerce_ledger_open(commerce_ledger_t *ledger, commerce_order_t *order,
  * much of everything, must be refused now: a notice about this order cannot be.
  */
 
-static commerce_reason_t
+commerce_reason_t
 commerce_ledger_sound(const commerce_order_t *order)
 {
     unsigned                i;
@@ -214,7 +207,9 @@ commerce_ledger_reopen(commerce_ledger_t *ledger, commerce_order_t *order, uint6
     commerce_campaign_t     campaigns[COMMERCE_COUPONS_MAX];
     commerce_ledger_work_t  work = { .ledger = ledger, .order = order };
 
-    if (order->state != COMMERCE_ORDER_PENDING && order->state != COMMERCE_ORDER_UNKNOWN) {
+    if (order->state != COMMERCE_ORDER_PENDING && order->state != COMMERCE_ORDER_UNKNOWN
+        && order->state != COMMERCE_ORDER_CART)
+    {
         return COMMERCE_R(ORDER_REPLAY);
     }
 
@@ -243,6 +238,7 @@ commerce_ledger_reopen(commerce_ledger_t *ledger, commerce_order_t *order, uint6
     }
 
     order->state = COMMERCE_ORDER_PENDING;
+    order->cart = order->cart != COMMERCE_CART_NONE ? COMMERCE_CART_COMPLETE : COMMERCE_CART_NONE;
     order->in_flight_until = in_flight_until;
     order->due = in_flight_until;
 
@@ -323,6 +319,14 @@ commerce_reason_t
 commerce_ledger_step(commerce_ledger_t *ledger, commerce_order_t *order, uint64_t version,
     commerce_step_t step, const commerce_answer_t *answer)
 {
+    return commerce_ledger_resolve(ledger, order, version, step, answer, commerce_string(""));
+}
+
+
+commerce_reason_t
+commerce_ledger_resolve(commerce_ledger_t *ledger, commerce_order_t *order, uint64_t version,
+    commerce_step_t step, const commerce_answer_t *answer, commerce_str_t by)
+{
     bool                    taken;
     commerce_order_t        before;
     commerce_answer_t       usable;
@@ -331,6 +335,7 @@ commerce_ledger_step(commerce_ledger_t *ledger, commerce_order_t *order, uint64_
 
     before = *order;
     taken = false;
+    work.by = by;
 
     if (step != COMMERCE_STEP_ACCEPTED) {
         answer = NULL;
@@ -443,10 +448,17 @@ commerce_ledger_move(commerce_ledger_work_t *work, commerce_step_t step,
     commerce_effect_t  effect;
     commerce_reason_t  reason;
 
+    work->doubt = work->order->doubt;
     effect = commerce_order_step(work->order, step, answer, work->ledger->now);
 
     if (!effect.changed) {
         return effect;
+    }
+
+    if (work->by.len == 0) {
+        work->by = (step == COMMERCE_STEP_DUE) ? commerce_string("deadline")
+                   : (step == COMMERCE_STEP_PAID || step == COMMERCE_STEP_CANCELLED)
+                     ? commerce_string("notice") : commerce_string("answer");
     }
 
     reason = (step == COMMERCE_STEP_REFUSED) ? COMMERCE_R(COUPON_UPSTREAM_REJECTED)
@@ -511,7 +523,7 @@ commerce_ledger_join(commerce_ledger_work_t *work, const commerce_order_t *befor
 }
 
 
-static void
+void
 commerce_ledger_doubt(commerce_ledger_t *ledger, const commerce_order_t *before,
     const commerce_order_t *order)
 {
@@ -527,7 +539,7 @@ commerce_ledger_doubt(commerce_ledger_t *ledger, const commerce_order_t *before,
 }
 
 
-static void
+void
 commerce_ledger_order_event(commerce_ledger_work_t *work, const char *type,
     commerce_reason_t reason)
 {
@@ -552,13 +564,17 @@ commerce_ledger_order_event(commerce_ledger_work_t *work, const char *type,
         commerce_write_text(&w, "reason", commerce_reason(reason)->name);
     }
 
+    if (work->doubt != 0 && work->order->doubt == 0) {
+        commerce_write_text(&w, "resolved", work->by);
+    }
+
     commerce_ledger_add_event(work, &w);
 }
 
 
 /* nobody may apply what is not whole */
 
-static commerce_reason_t
+commerce_reason_t
 commerce_ledger_result(commerce_ledger_work_t *work, commerce_reason_t reason)
 {
     if (work->failed || work->ledger->txn->failed) {

@@ -12,6 +12,7 @@
 #ifndef COMMERCE_LEDGER_H
 #define COMMERCE_LEDGER_H
 
+#include "commerce_cart.h"
 #include "commerce_event.h"
 #include "commerce_record.h"
 
@@ -47,6 +48,31 @@ commerce_reason_t commerce_ledger_open(commerce_ledger_t *ledger, commerce_order
     const commerce_use_request_t *uses, unsigned count, unsigned *refused);
 
 /*
+ * Carts (commerce_cart.h).  order: with version 0 a new one, key, user, deadline and in_flight_until set;
+ * else as it was read, with in_flight_until of this request.  All of them write the order, changed in place.
+ *
+ * apply: reserves the coupons (codes: as the buyer wrote them, one for each use) that the cart does not have
+ * yet, all or nothing; reasons as open()'s, and COUPON_STACK_LIMIT beyond COMMERCE_COUPONS_MAX.
+ * remove: the named ones (a set) stay reserved until settle().
+ * settle: what the backend said to one of both; named: the coupons of that request.  A cart without coupons
+ * is forgotten.  Returns commerce_cart_settle()'s reason, or INTERNAL.
+ * Completing is commerce_ledger_reopen(), after the attribution was put into the order; or, when nothing was
+ * applied, commerce_ledger_open().
+ * complete: the backend made the order.  The answer's lines become the order's; coupons that it does not list
+ * are released, the others' discounts computed on those lines and compared with the answer's; then as step()
+ * with ACCEPTED.  Anything that differs, or that the rules do not allow, is AMOUNT_MISMATCH.
+ */
+commerce_reason_t commerce_ledger_cart_apply(commerce_ledger_t *ledger, commerce_order_t *order, uint64_t version,
+    const commerce_use_request_t *uses, const commerce_str_t *codes, unsigned count, unsigned *refused);
+commerce_reason_t commerce_ledger_cart_remove(commerce_ledger_t *ledger, commerce_order_t *order, uint64_t version,
+    unsigned named, commerce_time_t in_flight_until);
+commerce_reason_t commerce_ledger_cart_settle(commerce_ledger_t *ledger, commerce_order_t *order, uint64_t version,
+    commerce_cart_step_t request, commerce_step_t outcome, const commerce_cart_coupon_t *named, unsigned count,
+    const commerce_cart_answer_t *answer, commerce_str_t by);
+commerce_reason_t commerce_ledger_cart_complete(commerce_ledger_t *ledger, commerce_order_t *order, uint64_t version,
+    const commerce_answer_t *answer, const commerce_cart_answer_t *cart, commerce_str_t by);
+
+/*
  * A retry whose outcome is open goes in flight again.  Its verdict will name the order's coupons again, so
  * that those which the deadline released are reserved anew, by the ordinary rules: enabled, in time, limits
  * (as in open).  The deadline is as far away as it was at first.
@@ -70,6 +96,13 @@ commerce_reason_t commerce_ledger_reopen(commerce_ledger_t *ledger, commerce_ord
  */
 commerce_reason_t commerce_ledger_step(commerce_ledger_t *ledger, commerce_order_t *order, uint64_t version,
     commerce_step_t step, const commerce_answer_t *answer);
+
+/*
+ * The same, of somebody who found out: by ("query", "tool", "reconcile") stands in the event that tells of
+ * the end of a doubt as "resolved"; otherwise it is "answer", "notice" or "deadline", after the step.
+ */
+commerce_reason_t commerce_ledger_resolve(commerce_ledger_t *ledger, commerce_order_t *order, uint64_t version,
+    commerce_step_t step, const commerce_answer_t *answer, commerce_str_t by);
 
 /*
  * A notice (PAID or CANCELLED) about an id that no order has: parked.  A cancellation takes the place of a

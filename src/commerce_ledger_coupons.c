@@ -9,10 +9,7 @@
 #define COMMERCE_LEDGER_ESCAPE        6         /* what one byte of a text can become */
 
 
-static void commerce_ledger_give_back(commerce_ledger_work_t *work, unsigned i,
-    commerce_reason_t reason);
 static void commerce_ledger_redeem(commerce_ledger_work_t *work, unsigned i);
-static commerce_reason_t commerce_ledger_take_again(commerce_ledger_work_t *work, unsigned i);
 static void commerce_ledger_add(commerce_ledger_t *ledger, const commerce_count_op_t *ops,
     unsigned count, int sign);
 static bool commerce_ledger_full(commerce_ledger_t *ledger, const commerce_count_op_t *op);
@@ -42,7 +39,7 @@ commerce_ledger_coupons(commerce_ledger_work_t *work, commerce_coupons_effect_t 
 }
 
 
-static void
+void
 commerce_ledger_give_back(commerce_ledger_work_t *work, unsigned i, commerce_reason_t reason)
 {
     bool                      redeemed;
@@ -129,7 +126,7 @@ commerce_ledger_redeem(commerce_ledger_work_t *work, unsigned i)
 
 /* the order exists and was promised the coupon: neither limit nor end stops it, both are told */
 
-static commerce_reason_t
+commerce_reason_t
 commerce_ledger_take_again(commerce_ledger_work_t *work, unsigned i)
 {
     int                    rc;

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) ngx_commerce authors
  *
- * What the ledger does to an order's coupons; for commerce_ledger.c only.
+ * What the ledger does to an order's coupons; for the ledger's own files only.
  *
  * A step may be followed by a parked notice in the same transaction, while the view still shows
  * what was before: coupons are changed in the work and written once, at the end.
@@ -21,6 +21,8 @@ typedef struct {
     uint64_t            versions[COMMERCE_COUPONS_MAX];
     bool                loaded[COMMERCE_COUPONS_MAX];
     bool                dirty[COMMERCE_COUPONS_MAX];    /* store() writes it */
+    unsigned            doubt;                          /* the order's before this step */
+    commerce_str_t      by;                             /* who says so: for the event when the doubt ends */
     bool                lost;                           /* a use was lost */
     bool                failed;                         /* INTERNAL: nothing may be applied */
 } commerce_ledger_work_t;
@@ -28,6 +30,15 @@ typedef struct {
 /* carries out what a step decided, with counters and events; reason: of releases */
 void commerce_ledger_coupons(commerce_ledger_work_t *work, commerce_coupons_effect_t effect,
     commerce_reason_t reason);
+
+/* one of them: released, or rolled back if it was redeemed */
+void commerce_ledger_give_back(commerce_ledger_work_t *work, unsigned i, commerce_reason_t reason);
+
+/*
+ * Reserves a coupon that was loaded and is free, beyond all limits: the order was promised it, or has it already.
+ * OK, BUDGET_EXCEEDED_BY_NOTICE, COUPON_EXPIRED: what to tell of it.
+ */
+commerce_reason_t commerce_ledger_take_again(commerce_ledger_work_t *work, unsigned i);
 
 /* the coupon's record in the work; NULL: unreadable */
 commerce_coupon_t *commerce_ledger_load(commerce_ledger_work_t *work, unsigned i);
@@ -52,6 +63,19 @@ void commerce_ledger_count_back(commerce_ledger_t *ledger, const commerce_coupon
 
 void commerce_ledger_coupon_event(commerce_ledger_work_t *work, unsigned i, const char *type,
     commerce_coupon_state_t from, commerce_coupon_state_t to, commerce_reason_t reason);
+
+/* could every later step of this order be written?  OK, ORDER_KEY_MALFORMED, ORDER_MALFORMED */
+commerce_reason_t commerce_ledger_sound(const commerce_order_t *order);
+
+/* the counter of orders in doubt follows */
+void commerce_ledger_doubt(commerce_ledger_t *ledger, const commerce_order_t *before,
+    const commerce_order_t *order);
+
+/* an event about the whole order, "order" or "paid" */
+void commerce_ledger_order_event(commerce_ledger_work_t *work, const char *type, commerce_reason_t reason);
+
+/* the reason, or INTERNAL: nobody may apply what is not whole */
+commerce_reason_t commerce_ledger_result(commerce_ledger_work_t *work, commerce_reason_t reason);
 
 /* finishes the body and adds it */
 void commerce_ledger_add_event(commerce_ledger_work_t *work, commerce_write_t *w);

@@ -10,11 +10,15 @@ static commerce_effect_t commerce_order_accept(commerce_order_t *order,
 static commerce_effect_t commerce_order_supplement(commerce_order_t *order,
     const commerce_answer_t *answer);
 static commerce_effect_t commerce_order_refuse(commerce_order_t *order);
+static commerce_effect_t commerce_order_back_to_cart(commerce_order_t *order);
 static commerce_effect_t commerce_order_doubt(commerce_order_t *order);
 static commerce_effect_t commerce_order_pay(commerce_order_t *order);
 static commerce_effect_t commerce_order_cancel(commerce_order_t *order);
+static commerce_effect_t commerce_order_approve(commerce_order_t *order);
 static commerce_effect_t commerce_order_due_now(commerce_order_t *order, commerce_time_t now);
-static commerce_effect_t commerce_order_compare(commerce_order_t *order);
+static commerce_effect_t commerce_order_due_cart(commerce_order_t *order, commerce_time_t now);
+static commerce_effect_t commerce_order_compare(commerce_order_t *order,
+    const commerce_answer_t *answer);
 static bool commerce_order_agrees(const commerce_order_t *order);
 static bool commerce_order_holds(const commerce_order_t *order);
 static bool commerce_order_unsettled(const commerce_order_t *order);
@@ -29,7 +33,7 @@ const char *
 commerce_order_state_name(commerce_order_state_t state)
 {
     static const char *const  names[COMMERCE_ORDER_STATES] = {
-        "pending", "unknown", "placed", "paid", "cancelled", "failed"
+        "pending", "unknown", "placed", "paid", "cancelled", "failed", "cart", "refunded", "settled"
     };
 
     return (unsigned) state < COMMERCE_ORDER_STATES ? names[state] : "unknown";
@@ -51,7 +55,7 @@ const char *
 commerce_step_name(commerce_step_t step)
 {
     static const char *const  names[] = {
-        "accepted", "refused", "unknown", "paid", "cancelled", "due"
+        "accepted", "refused", "unknown", "paid", "cancelled", "due", "approved"
     };
 
     return (unsigned) step < sizeof(names) / sizeof(names[0]) ? names[step] : "unknown";
@@ -143,6 +147,10 @@ commerce_order_step(commerce_order_t *order, commerce_step_t step,
         effect = commerce_order_due_now(order, now);
         break;
 
+    case COMMERCE_STEP_APPROVED:
+        effect = commerce_order_approve(order);
+        break;
+
     default:
         effect = commerce_order_nothing(COMMERCE_R(INTERNAL));
     }
@@ -160,7 +168,9 @@ commerce_order_accept(commerce_order_t *order, const commerce_answer_t *answer)
 {
     commerce_effect_t  effect;
 
-    if (order->state != COMMERCE_ORDER_PENDING && order->state != COMMERCE_ORDER_UNKNOWN) {
+    if (order->state != COMMERCE_ORDER_PENDING && order->state != COMMERCE_ORDER_UNKNOWN
+        && order->state != COMMERCE_ORDER_CART)
+    {
         return commerce_order_supplement(order, answer);
     }
 
@@ -177,7 +187,7 @@ commerce_order_accept(commerce_order_t *order, const commerce_answer_t *answer)
         }
     }
 
-    effect = commerce_order_compare(order);
+    effect = commerce_order_compare(order, answer);
 
     if (effect.reason == COMMERCE_R(OK) && !order->redeem_on_paid) {
         effect.coupons = COMMERCE_COUPONS_REDEEM;
@@ -214,7 +224,7 @@ commerce_order_supplement(commerce_order_t *order, const commerce_answer_t *answ
 
     } else if (order->doubt & COMMERCE_DOUBT_AMOUNT) {
         order->payable = answer->payable;
-        settles = commerce_order_agrees(order);
+        settles = !answer->disputed && commerce_order_agrees(order);
 
         if (!settles) {
             order->payable = payable;
@@ -234,7 +244,7 @@ commerce_order_supplement(commerce_order_t *order, const commerce_answer_t *answ
     }
 
     if ((order->doubt & COMMERCE_DOUBT_AMOUNT) == 0) {
-        return commerce_order_compare(order);
+        return commerce_order_compare(order, answer);
     }
 
     order->doubt &= ~(unsigned) COMMERCE_DOUBT_AMOUNT;
@@ -254,11 +264,39 @@ commerce_order_refuse(commerce_order_t *order)
         return commerce_order_nothing(COMMERCE_R(ORDER_REPLAY));
     }
 
+    if (order->cart != COMMERCE_CART_NONE) {
+        return commerce_order_back_to_cart(order);
+    }
+
     order->state = COMMERCE_ORDER_FAILED;
     order->doubt = 0;
 
     effect = commerce_order_changed(COMMERCE_COUPONS_RELEASE, COMMERCE_R(OK));
     effect.removed = true;
+
+    return effect;
+}
+
+
+/* the backend's cart still carries the coupons: so does ours, until they are removed or the deadline comes */
+
+static commerce_effect_t
+commerce_order_back_to_cart(commerce_order_t *order)
+{
+    commerce_effect_t  effect;
+
+    effect = commerce_order_changed(COMMERCE_COUPONS_KEEP, COMMERCE_R(OK));
+
+    if (order->coupon_count == 0) {
+        order->state = COMMERCE_ORDER_FAILED;
+        order->doubt = 0;
+        effect.removed = true;
+        return effect;
+    }
+
+    order->state = COMMERCE_ORDER_CART;
+    order->cart = COMMERCE_CART_IDLE;
+    order->doubt = order->open != 0 ? COMMERCE_DOUBT_UNKNOWN : 0;
 
     return effect;
 }
@@ -324,6 +362,36 @@ commerce_order_cancel(commerce_order_t *order)
 
 
 static commerce_effect_t
+commerce_order_approve(commerce_order_t *order)
+{
+    if (order->state == COMMERCE_ORDER_CANCELLED) {
+        return commerce_order_nothing(COMMERCE_R(ORDER_CLOSED));
+    }
+
+    if (order->doubt == 0 && order->state != COMMERCE_ORDER_PENDING) {
+        return commerce_order_nothing(COMMERCE_R(ORDER_REPLAY));
+    }
+
+    order->doubt = 0;
+    order->fresh = 0;
+    order->open = 0;
+
+    if (order->state == COMMERCE_ORDER_CART) {
+        order->cart = COMMERCE_CART_IDLE;
+        return commerce_order_changed(COMMERCE_COUPONS_KEEP, COMMERCE_R(OK));
+    }
+
+    if (order->state == COMMERCE_ORDER_PENDING || order->state == COMMERCE_ORDER_UNKNOWN) {
+        order->state = COMMERCE_ORDER_PLACED;
+    }
+
+    return commerce_order_changed((order->paid || !order->redeem_on_paid)
+                                  ? COMMERCE_COUPONS_REDEEM : COMMERCE_COUPONS_KEEP,
+                                  COMMERCE_R(OK));
+}
+
+
+static commerce_effect_t
 commerce_order_due_now(commerce_order_t *order, commerce_time_t now)
 {
     commerce_effect_t           effect;
@@ -334,11 +402,16 @@ commerce_order_due_now(commerce_order_t *order, commerce_time_t now)
                                             : commerce_order_doubt(order);
     }
 
+    if (order->state == COMMERCE_ORDER_CART && order->cart != COMMERCE_CART_IDLE) {
+        return commerce_order_due_cart(order, now);
+    }
+
     policy = order->doubt != 0 ? order->in_doubt : order->unpaid;
 
     if (now >= order->deadline
         && policy == COMMERCE_POLICY_RELEASE
-        && (order->state == COMMERCE_ORDER_UNKNOWN || order->state == COMMERCE_ORDER_PLACED)
+        && (order->state == COMMERCE_ORDER_UNKNOWN || order->state == COMMERCE_ORDER_PLACED
+            || order->state == COMMERCE_ORDER_CART)
         && commerce_order_holds(order))
     {
         return commerce_order_changed(COMMERCE_COUPONS_RELEASE, COMMERCE_R(ORDER_DEADLINE));
@@ -353,12 +426,33 @@ commerce_order_due_now(commerce_order_t *order, commerce_time_t now)
 }
 
 
+/* coupons that were being applied or removed when the answer was lost stay reserved, in doubt */
+
+static commerce_effect_t
+commerce_order_due_cart(commerce_order_t *order, commerce_time_t now)
+{
+    if (now < order->in_flight_until) {
+        return commerce_order_nothing(COMMERCE_R(ORDER_REPLAY));
+    }
+
+    order->cart = COMMERCE_CART_IDLE;
+
+    if (order->open == 0) {
+        return commerce_order_changed(COMMERCE_COUPONS_KEEP, COMMERCE_R(OK));
+    }
+
+    order->doubt |= COMMERCE_DOUBT_UNKNOWN;
+
+    return commerce_order_changed(COMMERCE_COUPONS_KEEP, COMMERCE_R(COUPON_UNKNOWN_RESULT));
+}
+
+
 /* the answer's amount against what the edge expects; what is not named cannot differ */
 
 static commerce_effect_t
-commerce_order_compare(commerce_order_t *order)
+commerce_order_compare(commerce_order_t *order, const commerce_answer_t *answer)
 {
-    if (commerce_order_agrees(order)) {
+    if (commerce_order_agrees(order) && (answer == NULL || !answer->disputed)) {
         return commerce_order_changed(COMMERCE_COUPONS_KEEP, COMMERCE_R(OK));
     }
 
@@ -412,16 +506,30 @@ commerce_order_unsettled(const commerce_order_t *order)
 }
 
 
+commerce_time_t
+commerce_order_due_again(const commerce_order_t *order)
+{
+    commerce_effect_t  effect;
+
+    effect = commerce_order_nothing(COMMERCE_R(OK));
+
+    return commerce_order_due_next(order, &effect);
+}
+
+
 static commerce_time_t
 commerce_order_due_next(const commerce_order_t *order, const commerce_effect_t *effect)
 {
     commerce_deadline_policy_t  policy;
 
-    if (order->state == COMMERCE_ORDER_PENDING) {
+    if (order->state == COMMERCE_ORDER_PENDING
+        || (order->state == COMMERCE_ORDER_CART && order->cart != COMMERCE_CART_IDLE))
+    {
         return order->in_flight_until;
     }
 
-    if ((order->state != COMMERCE_ORDER_UNKNOWN && order->state != COMMERCE_ORDER_PLACED)
+    if ((order->state != COMMERCE_ORDER_UNKNOWN && order->state != COMMERCE_ORDER_PLACED
+         && order->state != COMMERCE_ORDER_CART)
         || effect->coupons != COMMERCE_COUPONS_KEEP
         || !commerce_order_holds(order))
     {

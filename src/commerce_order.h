@@ -30,6 +30,9 @@ typedef enum {
     COMMERCE_ORDER_PAID,
     COMMERCE_ORDER_CANCELLED,
     COMMERCE_ORDER_FAILED,      /* refused: only in its event, the record is deleted */
+    COMMERCE_ORDER_CART,        /* no order yet: a cart with coupons (commerce_cart.h) */
+    COMMERCE_ORDER_REFUNDED,    /* fully refunded */
+    COMMERCE_ORDER_SETTLED,     /* after-sale time is over */
     COMMERCE_ORDER_STATES
 } commerce_order_state_t;
 
@@ -64,6 +67,7 @@ typedef struct {
     commerce_str_t  campaign_id;
     commerce_fen_t  discount;           /* -1 = not known */
     commerce_use_t  use;
+    commerce_str_t  code;               /* carts: as the buyer wrote it, for later verdicts; else empty */
 } commerce_order_coupon_t;
 
 #define COMMERCE_DOUBT_UNKNOWN   1      /* no certain answer from the backend */
@@ -73,6 +77,15 @@ typedef enum {
     COMMERCE_POLICY_RELEASE,
     COMMERCE_POLICY_HOLD
 } commerce_deadline_policy_t;
+
+typedef enum {                          /* an order that grows from a cart: what of it is with the backend */
+    COMMERCE_CART_NONE,                 /* no cart: one request says everything */
+    COMMERCE_CART_IDLE,
+    COMMERCE_CART_APPLY,
+    COMMERCE_CART_REMOVE,
+    COMMERCE_CART_COMPLETE,
+    COMMERCE_CART_STEPS
+} commerce_cart_step_t;
 
 typedef struct {
     commerce_str_t           user;      /* scope of the key: the verified user; empty = unverified */
@@ -100,6 +113,10 @@ typedef struct {
     unsigned                 credit_count;
     commerce_order_coupon_t  coupons[COMMERCE_COUPONS_MAX];
     unsigned                 coupon_count;
+    commerce_cart_step_t     cart;
+    bool                     shop_key;  /* scope=shop: the key is the shop's, the first user's order has it */
+    unsigned                 fresh;     /* carts, sets of 1 << coupon: applied, never confirmed by the backend */
+    unsigned                 open;      /* ... whose last request has no certain answer (fresh ones are) */
 } commerce_order_t;
 
 /* whose the order is: the first line's credit, without lines the first that won; NULL = house */
@@ -123,7 +140,8 @@ typedef enum {
     COMMERCE_STEP_UNKNOWN,              /* nobody can tell */
     COMMERCE_STEP_PAID,                 /* confirm call or pay notice */
     COMMERCE_STEP_CANCELLED,
-    COMMERCE_STEP_DUE                   /* the sweep: in-flight time or deadline is over */
+    COMMERCE_STEP_DUE,                  /* the sweep: in-flight time or deadline is over */
+    COMMERCE_STEP_APPROVED              /* an operator: the order stands as the backend has it */
 } commerce_step_t;
 
 const char *commerce_step_name(commerce_step_t step);
@@ -145,22 +163,29 @@ typedef struct {
 typedef struct {
     commerce_str_t  id;                 /* ACCEPTED: the backend's id; may be empty */
     commerce_fen_t  payable;            /* ACCEPTED: -1 = not named */
+    bool            disputed;           /* ACCEPTED: the backend honoured what the rules do not allow */
 } commerce_answer_t;
 
 /*
  * Moves the order by one step; answer only for ACCEPTED.  Repeating a step changes nothing (ORDER_REPLAY).
- *   a failure answer (REFUSED) after placed, paid or cancelled never releases anything
+ *   a failure answer (REFUSED) after placed, paid or cancelled never releases anything; one to a cart's
+ *   completion makes it a cart again, with its coupons
+ *   ACCEPTED and disputed: as with an amount that differs
  *   ACCEPTED with a payable that differs from claimed - discount: placed, coupons kept, DOUBT_AMOUNT (only
  *   while coupons are not settled: without any the order is flagged AMOUNT_MISMATCH and nothing is in doubt)
  *   ACCEPTED on placed or paid: supplies an id or payable that is still missing; a payable that now agrees
  *   resolves DOUBT_AMOUNT; on cancelled: ORDER_CLOSED, an id that is missing is taken over
  *   PAID on unknown or pending: resolves DOUBT_UNKNOWN, never DOUBT_AMOUNT; on cancelled: ORDER_CLOSED, flagged
  *   CANCELLED resolves every doubt
+ *   APPROVED resolves every doubt: placed (or paid, or a cart) with the coupons it has; on cancelled: ORDER_CLOSED
  *   DUE: pending past in-flight -> unknown; placed and unpaid past deadline -> by `unpaid`; in doubt past
  *   deadline -> by `in_doubt` (hold: stays listed, never due again; release: the coupons are free, state and
  *   doubt stay, so that the order is still listed).  A paid order's coupons are never released by the clock.
  */
 commerce_effect_t commerce_order_step(commerce_order_t *order, commerce_step_t step,
     const commerce_answer_t *answer, commerce_time_t now);
+
+/* when the sweep has to look at the order as it stands; step() sets it by itself */
+commerce_time_t commerce_order_due_again(const commerce_order_t *order);
 
 #endif

@@ -130,6 +130,17 @@ commerce_path_due(commerce_path_t *key, commerce_str_t shop, commerce_time_t due
 }
 
 
+void
+commerce_path_doubt(commerce_path_t *key, commerce_str_t shop, commerce_time_t since,
+    commerce_str_t user, commerce_str_t order_key)
+{
+    commerce_path_start(key, shop, 'e');
+    commerce_path_hex(key, since > 0 ? (uint64_t) since : 0, 16);
+    commerce_path_append(key, commerce_string("/"));
+    commerce_path_pair(key, user, order_key);
+}
+
+
 commerce_str_t
 commerce_path_keep(commerce_txn_t *txn, const commerce_path_t *key)
 {

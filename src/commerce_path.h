@@ -37,6 +37,9 @@ void commerce_path_order(commerce_path_t *key, commerce_str_t shop, commerce_str
 void commerce_path_due(commerce_path_t *key, commerce_str_t shop, commerce_time_t due,
     commerce_str_t user, commerce_str_t order_key);
 
+void commerce_path_doubt(commerce_path_t *key, commerce_str_t shop, commerce_time_t since,
+    commerce_str_t user, commerce_str_t order_key);
+
 static inline commerce_str_t
 commerce_path_str(const commerce_path_t *key)
 {

@@ -23,6 +23,8 @@
  *   w/<request>          redemption in a shop
  *   o/<user> 1f <key>    order           i/<id>   order's user and key by the backend's id
  *   d/<time, 16 hex>/<user> 1f <key>     orders by due time
+ *   e/<time, 16 hex>/<user> 1f <key>     orders in doubt, by when they were made
+ *   h/<key>              whose the order is that has a key of the shop's (scope=shop)
  *   q/<id>               parked notice for an order id nobody knows yet
  *   s/<kind>             next free number of persons, groups, rooms, campaigns
  * Each value starts with a format byte; a decoder refuses formats it does not know (COMMERCE_ERROR).
@@ -83,6 +85,16 @@ void commerce_order_remove(commerce_txn_t *txn, commerce_str_t shop, const comme
  */
 int commerce_order_owner(commerce_reader_t *reader, commerce_str_t id, commerce_str_t *user, commerce_str_t *key);
 void commerce_order_vacant(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id);
+
+/* whose is this key of the shop's?  COMMERCE_ABSENT: nobody's yet */
+int commerce_order_key_user(commerce_reader_t *reader, commerce_str_t key, commerce_str_t *user);
+
+/*
+ * The order that has been in doubt longest, after the given place (empty: of all): since when, whose, which.
+ * All of them point into the store.  COMMERCE_ABSENT at the end.
+ */
+int commerce_order_doubted(commerce_reader_t *reader, commerce_str_t after, commerce_str_t *place,
+    commerce_time_t *since, commerce_str_t *user, commerce_str_t *key);
 
 /*
  * Next free number ("person" | "group" | "room" | "campaign"): *number is what to use now; the

@@ -25,6 +25,7 @@ static void commerce_order_decode_lines(commerce_decoder_t *d, commerce_arena_t 
     commerce_order_t *order);
 static void commerce_order_decode_credits(commerce_decoder_t *d, commerce_order_t *order);
 static void commerce_order_decode_coupons(commerce_decoder_t *d, commerce_order_t *order);
+static void commerce_order_decode_cart(commerce_decoder_t *d, commerce_order_t *order);
 static commerce_reason_t commerce_order_reason(commerce_str_t name);
 static bool commerce_order_storable(const commerce_order_t *order);
 static commerce_str_t commerce_order_encode(commerce_arena_t *arena,
@@ -32,7 +33,12 @@ static commerce_str_t commerce_order_encode(commerce_arena_t *arena,
 static size_t commerce_order_room(const commerce_order_t *order);
 static void commerce_order_encode_head(commerce_encoder_t *e, const commerce_order_t *order);
 static void commerce_order_encode_parts(commerce_encoder_t *e, const commerce_order_t *order);
+static void commerce_order_encode_cart(commerce_encoder_t *e, const commerce_order_t *order);
 static void commerce_order_move_due(commerce_txn_t *txn, commerce_str_t shop,
+    const commerce_order_t *before, const commerce_order_t *order);
+static void commerce_order_move_doubt(commerce_txn_t *txn, commerce_str_t shop,
+    const commerce_order_t *before, const commerce_order_t *order);
+static void commerce_order_move_key(commerce_txn_t *txn, commerce_str_t shop,
     const commerce_order_t *before, const commerce_order_t *order);
 static void commerce_order_move_id(commerce_txn_t *txn, commerce_str_t shop,
     const commerce_order_t *before, const commerce_order_t *order);
@@ -168,6 +174,10 @@ commerce_order_decode(commerce_arena_t *arena, commerce_str_t value, commerce_or
     commerce_order_decode_lines(&d, arena, order);
     commerce_order_decode_coupons(&d, order);
 
+    if (d.format >= 2) {
+        commerce_order_decode_cart(&d, order);
+    }
+
     return commerce_decode_finish(&d);
 }
 
@@ -186,7 +196,7 @@ commerce_order_decode_head(commerce_decoder_t *d, commerce_order_t *order)
         memcpy(order->fingerprint, fingerprint, COMMERCE_FINGERPRINT);
     }
 
-    order->state = commerce_decode_u8(d, COMMERCE_ORDER_CANCELLED);
+    order->state = commerce_decode_u8(d, COMMERCE_ORDER_STATES - 1);
     order->doubt = commerce_decode_u8(d, COMMERCE_DOUBT_UNKNOWN | COMMERCE_DOUBT_AMOUNT);
 
     flags = commerce_decode_u8(d, COMMERCE_ORDER_FLAGS);
@@ -294,6 +304,22 @@ commerce_order_decode_coupons(commerce_decoder_t *d, commerce_order_t *order)
 }
 
 
+static void
+commerce_order_decode_cart(commerce_decoder_t *d, commerce_order_t *order)
+{
+    unsigned  i;
+
+    order->cart = commerce_decode_u8(d, COMMERCE_CART_STEPS - 1);
+    order->shop_key = commerce_decode_u8(d, 1) != 0;
+    order->fresh = commerce_decode_u8(d, UINT8_MAX);
+    order->open = commerce_decode_u8(d, UINT8_MAX);
+
+    for (i = 0; i < order->coupon_count; i++) {
+        order->coupons[i].code = commerce_decode_text(d);
+    }
+}
+
+
 /* a name that only a newer generation knows is nothing that this one could act upon */
 
 static commerce_reason_t
@@ -329,7 +355,9 @@ commerce_order_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_or
     commerce_path_put(txn, &record, version, commerce_order_encode(txn->arena, order));
 
     commerce_order_move_due(txn, shop, before, order);
+    commerce_order_move_doubt(txn, shop, before, order);
     commerce_order_move_id(txn, shop, before, order);
+    commerce_order_move_key(txn, shop, before, order);
 }
 
 
@@ -351,7 +379,9 @@ commerce_order_remove(commerce_txn_t *txn, commerce_str_t shop, const commerce_o
     commerce_txn_delete(txn, kept);
 
     commerce_order_move_due(txn, shop, before, NULL);
+    commerce_order_move_doubt(txn, shop, before, NULL);
     commerce_order_move_id(txn, shop, before, NULL);
+    commerce_order_move_key(txn, shop, before, NULL);
 }
 
 
@@ -362,7 +392,7 @@ commerce_order_storable(const commerce_order_t *order)
 {
     unsigned  i;
 
-    if ((unsigned) order->state > COMMERCE_ORDER_CANCELLED
+    if ((unsigned) order->state >= COMMERCE_ORDER_STATES || order->state == COMMERCE_ORDER_FAILED
         || order->line_count > COMMERCE_LINES_MAX || order->credit_count > COMMERCE_CREDITS_MAX
         || order->coupon_count > COMMERCE_COUPONS_MAX)
     {
@@ -388,6 +418,11 @@ commerce_order_encode(commerce_arena_t *arena, const commerce_order_t *order)
     commerce_order_encode_head(&e, order);
     commerce_order_encode_parts(&e, order);
 
+    if (order->cart != COMMERCE_CART_NONE || order->shop_key) {
+        commerce_encode_format(&e, 2);
+        commerce_order_encode_cart(&e, order);
+    }
+
     return commerce_encode_finish(&e);
 }
 
@@ -399,7 +434,7 @@ commerce_order_room(const commerce_order_t *order)
     unsigned                  i;
     const commerce_credit_t  *credit;
 
-    room = 1 + COMMERCE_FINGERPRINT + 6 + 9 * COMMERCE_CODEC_VARINT
+    room = 1 + COMMERCE_FINGERPRINT + 10 + 9 * COMMERCE_CODEC_VARINT
            + commerce_codec_room(order->user) + commerce_codec_room(order->key)
            + commerce_codec_room(order->id) + commerce_codec_room(order->pseudonym)
            + commerce_codec_room(commerce_reason(order->reason)->name);
@@ -417,7 +452,8 @@ commerce_order_room(const commerce_order_t *order)
 
     for (i = 0; i < order->coupon_count; i++) {
         room += 1 + 3 * COMMERCE_CODEC_VARINT
-                + commerce_codec_room(order->coupons[i].campaign_id);
+                + commerce_codec_room(order->coupons[i].campaign_id)
+                + commerce_codec_room(order->coupons[i].code);
     }
 
     return room;
@@ -506,6 +542,22 @@ commerce_order_encode_parts(commerce_encoder_t *e, const commerce_order_t *order
 
 
 static void
+commerce_order_encode_cart(commerce_encoder_t *e, const commerce_order_t *order)
+{
+    unsigned  i;
+
+    commerce_encode_u8(e, order->cart);
+    commerce_encode_u8(e, order->shop_key);
+    commerce_encode_u8(e, order->fresh);
+    commerce_encode_u8(e, order->open);
+
+    for (i = 0; i < order->coupon_count; i++) {
+        commerce_encode_text(e, order->coupons[i].code);
+    }
+}
+
+
+static void
 commerce_order_move_due(commerce_txn_t *txn, commerce_str_t shop, const commerce_order_t *before,
     const commerce_order_t *order)
 {
@@ -531,6 +583,121 @@ commerce_order_move_due(commerce_txn_t *txn, commerce_str_t shop, const commerce
 
         if (kept.len != 0) {
             commerce_txn_put(txn, kept, commerce_string("\1"));
+        }
+    }
+}
+
+
+static void
+commerce_order_move_doubt(commerce_txn_t *txn, commerce_str_t shop, const commerce_order_t *before,
+    const commerce_order_t *order)
+{
+    commerce_path_t  index;
+    commerce_str_t   kept;
+    commerce_time_t  from, to;
+
+    from = (before != NULL && before->doubt != 0) ? before->created : COMMERCE_FOREVER;
+    to = (order != NULL && order->doubt != 0) ? order->created : COMMERCE_FOREVER;
+
+    if (from == to) {
+        return;
+    }
+
+    if (from != COMMERCE_FOREVER) {
+        commerce_path_doubt(&index, shop, from, before->user, before->key);
+        commerce_order_delete(txn, &index);
+    }
+
+    if (to != COMMERCE_FOREVER) {
+        commerce_path_doubt(&index, shop, to, order->user, order->key);
+        kept = commerce_path_keep(txn, &index);
+
+        if (kept.len != 0) {
+            commerce_txn_put(txn, kept, commerce_string("\1"));
+        }
+    }
+}
+
+
+/* a key of the shop's is the first user's who comes with it */
+
+static void
+commerce_order_move_key(commerce_txn_t *txn, commerce_str_t shop, const commerce_order_t *before,
+    const commerce_order_t *order)
+{
+    bool                from, to;
+    commerce_path_t     index;
+    commerce_encoder_t  e;
+
+    from = before != NULL && before->shop_key;
+    to = order != NULL && order->shop_key;
+
+    if (from == to) {
+        return;
+    }
+
+    commerce_path_text(&index, shop, 'h', from ? before->key : order->key);
+
+    if (from) {
+        commerce_order_delete(txn, &index);
+        return;
+    }
+
+    commerce_encode_start(&e, txn->arena, 1 + commerce_codec_room(order->user));
+    commerce_encode_text(&e, order->user);
+    commerce_path_put(txn, &index, 0, commerce_encode_finish(&e));
+}
+
+
+int
+commerce_order_key_user(commerce_reader_t *reader, commerce_str_t key, commerce_str_t *user)
+{
+    int                 rc;
+    commerce_path_t     index;
+    commerce_str_t      value;
+    commerce_decoder_t  d;
+
+    *user = commerce_string("");
+    commerce_path_text(&index, reader->shop, 'h', key);
+
+    rc = commerce_path_get(reader, &index, &value, NULL);
+    if (rc != COMMERCE_OK) {
+        return rc;
+    }
+
+    value = commerce_copy(reader->arena, value);
+    commerce_decode_start(&d, value);
+    *user = commerce_decode_text(&d);
+
+    return commerce_decode_finish(&d);
+}
+
+
+int
+commerce_order_doubted(commerce_reader_t *reader, commerce_str_t after, commerce_str_t *place,
+    commerce_time_t *since, commerce_str_t *user, commerce_str_t *key)
+{
+    int              rc;
+    uint64_t         version;
+    commerce_path_t  prefix;
+    commerce_str_t   entry, rest, value;
+
+    commerce_path_text(&prefix, reader->shop, 'e', commerce_string(""));
+
+    for ( ;; ) {
+        rc = commerce_view_next(reader->view, commerce_path_str(&prefix), after, &entry, &value,
+                                &version);
+        if (rc != COMMERCE_OK) {
+            return rc;
+        }
+
+        rest.data = entry.data + prefix.len;
+        rest.len = entry.len - prefix.len;
+        after = entry;
+
+        if (commerce_order_due_parse(rest, since, user, key) == COMMERCE_OK) {
+            *place = entry;
+            return COMMERCE_OK;
         }
     }
 }

@@ -22,6 +22,7 @@ my %in_place = (
     'commerce-server.conf'       => [],
     'commerce-order-paid.conf'   => ['commerce-order-paid'],
     'commerce-order-simple.conf' => ['commerce-order-simple'],
+    'commerce-order-cart.conf'   => ['commerce-order-cart'],
     'commerce-status.conf'       => ['commerce-status'],
     'commerce-share.conf'        => ['commerce-share'],
     'commerce-join.conf'         => ['commerce-join'],
@@ -38,7 +39,7 @@ for my $file (sort CORE::keys %in_place) {
     $t->conf_ok(wrap('commerce-server', @{$in_place{$file}}), "$file loads");
 }
 
-$t->conf_ok(wrap(map { "commerce-$_" } qw(server order-paid status share join live-room claim guard)),
+$t->conf_ok(wrap(map { "commerce-$_" } qw(server order-paid order-cart status share join live-room claim guard)),
     'all of them together');
 
 $t->done_testing;

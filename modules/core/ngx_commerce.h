@@ -82,6 +82,7 @@ struct ngx_commerce_case_s {
     commerce_order_t         *order;            /* NULL: not an order request, or one not kept track of */
     uint64_t                  order_version;
     commerce_arrival_t        arrival;
+    commerce_cart_step_t      cart;             /* APPLY, REMOVE: lines and amounts are not known yet */
     ngx_commerce_coupon_t    *coupons;          /* room for COMMERCE_COUPONS_MAX, made with the first one */
     ngx_uint_t                ncoupons;
     unsigned                  redeem_on_paid:1;

@@ -55,6 +55,10 @@ ngx_commerce_cleanup(void *data)
         ctx->job->answered = 1;
         ctx->job = NULL;
     }
+
+    if (ctx->busy.timer_set) {
+        ngx_del_timer(&ctx->busy);
+    }
 }
 
 

@@ -175,6 +175,7 @@ ngx_commerce_create_loc_conf(ngx_conf_t *cf)
     lcf->mode = NGX_CONF_UNSET_UINT;
     lcf->user_verified = NGX_CONF_UNSET_UINT;
     lcf->guard = NGX_CONF_UNSET;
+    lcf->strip = NGX_CONF_UNSET_PTR;
 
     return lcf;
 }
@@ -196,6 +197,7 @@ ngx_commerce_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_conf_merge_value(conf->guard, prev->guard, 0);
+    ngx_conf_merge_ptr_value(conf->strip, prev->strip, NULL);
 
     if (conf->user.type == 0) {
         conf->user = prev->user;
@@ -265,10 +267,19 @@ ngx_commerce_merge_order(ngx_conf_t *cf, ngx_commerce_loc_conf_t *prev, ngx_comm
     if (!oc->order_set || (oc->lines.data && !oc->line_set)) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       !oc->order_set
-                      ? "\"commerce_order_line\" and \"commerce_order_success\" require \"commerce_order\" "
+                      ? "\"commerce_order_line\", \"commerce_order_success\", \"commerce_cart\" and "
+                        "\"commerce_order_query\" require \"commerce_order\" "
                         "in the same location in %s:%ui"
                       : "\"commerce_order\" with lines= requires \"commerce_order_line id=/pointer ...\" "
                         "in the same location in %s:%ui",
+                      conf->order_place.file, conf->order_place.line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (oc->lines_answered && oc->cart[COMMERCE_CART_COMPLETE] == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"commerce_order\" with lines=response: requires \"commerce_cart complete=POST\" "
+                      "in the same location in %s:%ui",
                       conf->order_place.file, conf->order_place.line);
         return NGX_CONF_ERROR;
     }

@@ -9,6 +9,8 @@
  *   ngx_commerce_case.c       what is known about a request; who it comes from
  *   ngx_commerce_guard.c      what the configured locations leave open
  *   ngx_commerce_order.c      order requests
+ *   ngx_commerce_cart.c       carts: coupons applied and removed by earlier requests
+ *   ngx_commerce_strip.c      our parameters out of what the backend gets
  *   ngx_commerce_notice.c     confirm and cancel calls
  *   ngx_commerce_step.c       steps of orders that no request waits for
  *   ngx_commerce_outcome.c    what the upstream answered; filters
@@ -32,7 +34,7 @@
 #define NGX_COMMERCE_ATTEMPTS  4            /* evaluations of one request before a conflict is a 503 */
 #define NGX_COMMERCE_ACTION_ATTEMPTS  32    /* of an action: people who join share one counter */
 #define NGX_COMMERCE_PEOPLE    8            /* persons kept during one evaluation */
-#define NGX_COMMERCE_ANSWER_MAX  65536      /* bytes of an upstream's JSON that are read */
+#define NGX_COMMERCE_ANSWER_MAX  65536      /* bytes of an upstream's JSON that are read, by default */
 #define NGX_COMMERCE_EVENT_SIZE  4096       /* an event's body, but those of orders */
 
 typedef struct ngx_commerce_job_s  ngx_commerce_job_t;
@@ -75,16 +77,23 @@ typedef struct {
 
 typedef struct {                            /* commerce_order, commerce_order_line, commerce_order_success */
     ngx_commerce_source_t     key;
-    commerce_str_t            lines;        /* pointer into the body; data NULL = none */
+    commerce_str_t            lines;        /* pointer into the body, or (carts) into the answer; data NULL = none */
     ngx_commerce_source_t     amount;
     commerce_str_t            id, payable, freight;     /* pointers into the answer */
     commerce_unit_t           unit;
     time_t                    in_flight;
     size_t                    body;
+    size_t                    answer;       /* bytes of the upstream's JSON that are read */
+    ngx_uint_t                cart[COMMERCE_CART_STEPS];    /* methods of the step */
+    commerce_str_t            cart_coupons, cart_code, cart_amount;     /* pointers into the answer, into an entry */
+    ngx_msec_t                cart_wait;
     commerce_str_t            line_id, line_quantity, line_price, line_amount;
     ngx_uint_t                success_status;
     commerce_str_t            success_pointer, success_word;
     unsigned                  parses_body:1;    /* some source is a member of the body */
+    unsigned                  lines_answered:1; /* lines are a member of the answer */
+    unsigned                  shop_key:1;       /* scope=shop */
+    unsigned                  cart_set:1;
     unsigned                  success_set:1;
     unsigned                  line_set:1;
     unsigned                  order_set:1;
@@ -95,6 +104,7 @@ typedef struct {
     ngx_commerce_source_t     user;
     ngx_uint_t                user_verified;
     ngx_flag_t                guard;
+    ngx_array_t              *strip;        /* of ngx_str_t: arguments that the backend does not get */
     ngx_commerce_order_conf_t  *order;      /* NULL = not an order location; never inherited */
     ngx_commerce_action_pt    action;       /* never inherited */
     void                     *action_conf;
@@ -110,7 +120,7 @@ typedef struct {
 typedef enum {
     NGX_COMMERCE_PHASE_START,
     NGX_COMMERCE_PHASE_BODY,        /* reading the request body */
-    NGX_COMMERCE_PHASE_COMMIT,      /* the transaction is with the executor */
+    NGX_COMMERCE_PHASE_COMMIT,      /* the transaction is with the executor, or the cart is busy */
     NGX_COMMERCE_PHASE_DECIDED
 } ngx_commerce_phase_e;
 
@@ -148,6 +158,10 @@ typedef struct {
     commerce_str_t            order_key;    /* as the request named it */
     commerce_reason_t         over_limit;   /* observe mode: a limit that would have refused the coupons */
     ngx_uint_t                upstream_status;
+    commerce_cart_coupon_t   *named;        /* carts: the coupons that this request is about */
+    ngx_uint_t                nnamed;
+    ngx_event_t               busy;         /* carts: looks again whether the request before is through */
+    ngx_msec_t                waited;
     commerce_str_t            codes;        /* coupons that the backend may honour, comma separated */
     ngx_str_t                 verdict;      /* JWS */
 } ngx_commerce_ctx_t;
@@ -169,6 +183,9 @@ struct ngx_commerce_job_s {
     void                    (*late)(ngx_commerce_job_t *job);
     commerce_str_t            shop, user, key;  /* an order that must be let go if nobody forwards it */
     commerce_time_t           attempt;      /* its in_flight_until */
+    commerce_cart_step_t      cart;         /* ... of a cart: what was to be done, to which coupons */
+    commerce_cart_coupon_t   *named;
+    ngx_uint_t                nnamed;
 };
 
 /* a step that an order has to make without any request waiting for it */
@@ -176,6 +193,11 @@ typedef struct {
     commerce_str_t            shop, user, key;
     commerce_step_t           step;
     commerce_answer_t         answer;
+    commerce_cart_step_t      cart;         /* NONE: not of a cart */
+    commerce_cart_coupon_t   *named;        /* APPLY, REMOVE: the request's coupons */
+    ngx_uint_t                nnamed;
+    commerce_cart_answer_t    listed;       /* what the answer says of the cart */
+    commerce_str_t            by;           /* commerce_ledger_resolve() */
     commerce_time_t           attempt;      /* REFUSED: the in_flight_until of the try that failed */
     ngx_uint_t                attempts;
 } ngx_commerce_step_t;
@@ -236,6 +258,7 @@ ngx_int_t ngx_commerce_action(ngx_conf_t *cf, ngx_uint_t methods, ngx_commerce_a
 commerce_reason_t ngx_commerce_who(ngx_commerce_ctx_t *ctx);
 ngx_uint_t ngx_commerce_counts(ngx_http_request_t *r);
 ngx_int_t ngx_commerce_guarded(ngx_http_request_t *r);
+ngx_uint_t ngx_commerce_hides_coupon(ngx_commerce_ctx_t *ctx);
 ngx_int_t ngx_commerce_precontent_handler(ngx_http_request_t *r);
 ngx_commerce_ctx_t *ngx_commerce_get_ctx(ngx_http_request_t *r);
 ngx_commerce_ctx_t *ngx_commerce_ctx_create(ngx_http_request_t *r);
@@ -246,16 +269,37 @@ commerce_credit_t *ngx_commerce_credit(ngx_commerce_case_t *c);     /* the one t
 void ngx_commerce_event_deny(ngx_commerce_ctx_t *ctx);
 void ngx_commerce_object(ngx_commerce_ctx_t *ctx, commerce_reason_t reason);
 
-/* ngx_commerce_order.c */
+/* ngx_commerce_order.c, ngx_commerce_order_conf.c */
+ngx_commerce_order_conf_t *ngx_commerce_order_conf(ngx_conf_t *cf, ngx_commerce_loc_conf_t *lcf);
 char *ngx_commerce_order_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_commerce_order_line_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_commerce_order_success_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_commerce_order_notice_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 commerce_reason_t ngx_commerce_order_evaluate(ngx_commerce_ctx_t *ctx);
+commerce_reason_t ngx_commerce_order_new(ngx_commerce_ctx_t *ctx, commerce_order_t *order);
+commerce_reason_t ngx_commerce_order_again(ngx_commerce_ctx_t *ctx, commerce_order_t *existing, uint64_t version);
+commerce_reason_t ngx_commerce_order_fingerprint(ngx_commerce_ctx_t *ctx, commerce_order_t *order);
+commerce_reason_t ngx_commerce_order_owned(ngx_commerce_ctx_t *ctx, commerce_order_t *order);
+commerce_reason_t ngx_commerce_order_line(ngx_commerce_ctx_t *ctx, commerce_json_t *node, commerce_line_t *line);
+void ngx_commerce_order_snapshot(ngx_commerce_ctx_t *ctx, commerce_order_t *order);
+void ngx_commerce_order_ledger(ngx_commerce_case_t *c, commerce_ledger_t *ledger);
+commerce_reason_t ngx_commerce_coupons_judge(ngx_commerce_ctx_t *ctx);
 
 /* ngx_commerce_step.c */
 void ngx_commerce_step_init(void);
 ngx_int_t ngx_commerce_order_step(ngx_commerce_step_t *step);
+
+/* ngx_commerce_cart.c */
+char *ngx_commerce_cart_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+commerce_reason_t ngx_commerce_cart_evaluate(ngx_commerce_ctx_t *ctx, commerce_order_t *order);
+commerce_reason_t ngx_commerce_cart_answer(ngx_commerce_ctx_t *ctx, commerce_json_t *root,
+    commerce_cart_answer_t *answer);       /* OK, or why it cannot be read for certain */
+commerce_cart_coupon_t *ngx_commerce_cart_copy(commerce_arena_t *arena, commerce_cart_coupon_t *coupons,
+    ngx_uint_t n);
+
+/* ngx_commerce_strip.c */
+char *ngx_commerce_strip_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_commerce_strip(ngx_http_request_t *r);
 
 /* ngx_commerce_outcome.c */
 void ngx_commerce_outcome_open(ngx_commerce_ctx_t *ctx);

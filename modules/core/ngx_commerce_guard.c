@@ -2,11 +2,27 @@
  * Copyright (C) ngx_commerce authors
  *
  * commerce_guard: what the configured locations leave open.
+ *
+ * Outside order locations, whatever could carry an order.  Inside them, a coupon that stands where the
+ * configuration does not look: some backend would find it there, and nobody would have reserved it.
  */
 
 #include "ngx_commerce_core.h"
 
 
+#define NGX_COMMERCE_GUARD_CODES  1024      /* words of one request that may look like a code */
+#define NGX_COMMERCE_GUARD_TWICE  2         /* times that a backend may unescape a text */
+
+typedef struct {
+    ngx_commerce_ctx_t  *ctx;
+    ngx_uint_t           looked;
+} ngx_commerce_guard_t;
+
+
+static ngx_uint_t ngx_commerce_hidden_member(ngx_commerce_guard_t *g, commerce_json_t *node);
+static ngx_uint_t ngx_commerce_hidden_text(ngx_commerce_guard_t *g, commerce_str_t text);
+static ngx_uint_t ngx_commerce_hidden_word(ngx_commerce_guard_t *g, commerce_str_t word);
+static ngx_uint_t ngx_commerce_code_symbol(char ch);
 static ngx_uint_t ngx_commerce_method_overridden(ngx_http_request_t *r);
 static ngx_uint_t ngx_commerce_method_argument(ngx_http_request_t *r);
 
@@ -44,6 +60,146 @@ ngx_commerce_guarded(ngx_http_request_t *r)
 }
 
 
+/* an order location's request: does a coupon of this shop stand anywhere but where it was looked for? */
+
+ngx_uint_t
+ngx_commerce_hides_coupon(ngx_commerce_ctx_t *ctx)
+{
+    ngx_http_request_t    *r;
+    ngx_commerce_guard_t   g;
+
+    if (ctx->conf->guard != 1 || ctx->conf->order == NULL) {
+        return 0;
+    }
+
+    g.ctx = ctx;
+    g.looked = 0;
+    r = ctx->c.request;
+
+    return ngx_commerce_hidden_text(&g, ngx_commerce_str(r->args))
+           || ngx_commerce_hidden_text(&g, ngx_commerce_str(r->uri))
+           || (ctx->c.body ? ngx_commerce_hidden_member(&g, ctx->c.body)
+                           : ngx_commerce_hidden_text(&g, ctx->body_text));
+}
+
+
+/* names and texts, as the parser unescaped them; it has bounded the depth */
+
+static ngx_uint_t
+ngx_commerce_hidden_member(ngx_commerce_guard_t *g, commerce_json_t *node)
+{
+    commerce_str_t    text;
+    commerce_json_t  *child;
+
+    if (!commerce_json_is_array(node) && !commerce_json_is_object(node)) {
+        return commerce_json_text(node, &text) == COMMERCE_R(OK) && ngx_commerce_hidden_text(g, text);
+    }
+
+    for (child = commerce_json_first(node); child; child = commerce_json_next(child)) {
+
+        if (commerce_json_is_object(node) && ngx_commerce_hidden_text(g, commerce_json_name(child))) {
+            return 1;
+        }
+
+        if (ngx_commerce_hidden_member(g, child)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* as it is, and unescaped once and twice */
+
+static ngx_uint_t
+ngx_commerce_hidden_text(ngx_commerce_guard_t *g, commerce_str_t text)
+{
+    u_char      *src, *dst;
+    size_t       i, start;
+    ngx_uint_t   turn;
+
+    for (turn = 0; turn <= NGX_COMMERCE_GUARD_TWICE && text.len >= COMMERCE_CODE_TEXT; turn++) {
+
+        for (i = 0; i < text.len; i++) {
+
+            for (start = i; i < text.len && ngx_commerce_code_symbol(text.data[i]); i++) { /* void */ }
+
+            if (i - start >= COMMERCE_CODE_TEXT
+                && ngx_commerce_hidden_word(g, (commerce_str_t) { text.data + start, i - start }))
+            {
+                return 1;
+            }
+        }
+
+        if (memchr(text.data, '%', text.len) == NULL) {
+            break;
+        }
+
+        src = (u_char *) text.data;
+        dst = ngx_pnalloc(g->ctx->c.request->pool, text.len);
+
+        if (dst == NULL) {
+            return 1;               /* what cannot be looked at is refused */
+        }
+
+        text.data = (char *) dst;
+        ngx_unescape_uri(&dst, &src, text.len, 0);
+        text.len = dst - (u_char *) text.data;
+    }
+
+    return 0;
+}
+
+
+/* a word that is a genuine code, and none of those that the request is judged by */
+
+static ngx_uint_t
+ngx_commerce_hidden_word(ngx_commerce_guard_t *g, commerce_str_t word)
+{
+    ngx_uint_t            i;
+    commerce_code_t       code;
+    ngx_commerce_ctx_t   *ctx;
+    ngx_commerce_case_t  *c;
+
+    ctx = g->ctx;
+    c = &ctx->c;
+
+    if (commerce_code_parse(word, &code) != COMMERCE_R(OK)) {
+        return 0;
+    }
+
+    if (++g->looked > NGX_COMMERCE_GUARD_CODES) {
+        return 1;
+    }
+
+    if (commerce_code_verify(ctx->main->ring, c->shop, &code) != COMMERCE_R(OK)) {
+        return 0;
+    }
+
+    for (i = 0; i < c->ncoupons; i++) {
+        if (c->coupons[i].code.campaign == code.campaign && c->coupons[i].code.serial == code.serial) {
+            return 0;
+        }
+    }
+
+    for (i = 0; i < ctx->nnamed; i++) {
+        if (ctx->named[i].campaign == code.campaign && ctx->named[i].serial == code.serial) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_uint_t
+ngx_commerce_code_symbol(char ch)
+{
+    return (ch >= '0' && ch <= '9') || (ch >= 'A' && ch <= 'Z') || (ch >= 'a' && ch <= 'z') || ch == '-';
+}
+
+
 static ngx_uint_t
 ngx_commerce_method_overridden(ngx_http_request_t *r)
 {
@@ -52,6 +208,7 @@ ngx_commerce_method_overridden(ngx_http_request_t *r)
     ngx_table_elt_t         *h;
     static const ngx_str_t   names[] = {
         ngx_string("x-http-method-override"), ngx_string("x-http-method"), ngx_string("x-method-override"),
+        ngx_string("x-original-url"), ngx_string("x-rewrite-url"),
         ngx_null_string
     };
 

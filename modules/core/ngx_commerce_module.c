@@ -110,6 +110,20 @@ static ngx_command_t  ngx_commerce_commands[] = {
       0,
       NULL },
 
+    { ngx_string("commerce_cart"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_commerce_cart_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("commerce_strip_args"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_commerce_strip_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("commerce_order_success"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_commerce_order_success_directive,

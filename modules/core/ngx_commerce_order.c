@@ -9,16 +9,9 @@
 
 static commerce_reason_t ngx_commerce_order_key(ngx_commerce_ctx_t *ctx, commerce_order_t *order);
 static commerce_reason_t ngx_commerce_order_lines(ngx_commerce_ctx_t *ctx, commerce_order_t *order);
-static commerce_reason_t ngx_commerce_order_line(ngx_commerce_ctx_t *ctx, commerce_json_t *node,
-    commerce_line_t *line);
 static commerce_reason_t ngx_commerce_order_number(commerce_json_t *node, commerce_str_t pointer,
     commerce_str_t *text);
-static commerce_reason_t ngx_commerce_order_fingerprint(ngx_commerce_ctx_t *ctx, commerce_order_t *order);
-static commerce_reason_t ngx_commerce_order_new(ngx_commerce_ctx_t *ctx, commerce_order_t *order);
 static ngx_uint_t ngx_commerce_order_uses(ngx_commerce_ctx_t *ctx, commerce_use_request_t *uses);
-static commerce_reason_t ngx_commerce_order_again(ngx_commerce_ctx_t *ctx, commerce_order_t *existing,
-    uint64_t version);
-static commerce_reason_t ngx_commerce_coupons_judge(ngx_commerce_ctx_t *ctx);
 static void ngx_commerce_order_coupon_detail(ngx_commerce_case_t *c, ngx_commerce_coupon_t *coupon);
 
 
@@ -33,6 +26,7 @@ ngx_commerce_order_evaluate(ngx_commerce_ctx_t *ctx)
 
     c = &ctx->c;
     c->order = NULL;
+    c->cart = COMMERCE_CART_NONE;
 
     if (c->body == NULL) {
         reason = ngx_commerce_body_parse(ctx, ctx->conf->order->body, ctx->conf->order->parses_body);
@@ -49,6 +43,11 @@ ngx_commerce_order_evaluate(ngx_commerce_ctx_t *ctx)
     }
 
     reason = ngx_commerce_order_key(ctx, order);
+
+    if (reason == COMMERCE_R(OK) && ctx->conf->order->cart_set) {
+        return ngx_commerce_cart_evaluate(ctx, order);
+    }
+
     if (reason == COMMERCE_R(OK)) {
         reason = ngx_commerce_order_lines(ctx, order);
     }
@@ -75,6 +74,12 @@ ngx_commerce_order_evaluate(ngx_commerce_ctx_t *ctx)
         }
 
         return ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_TOUCHES, NGX_COMMERCE_STAGE_LINEAGE);
+    }
+
+    reason = ngx_commerce_order_owned(ctx, order);
+    if (reason != COMMERCE_R(OK)) {
+        c->order = NULL;
+        return reason;
     }
 
     rc = commerce_order_read(&c->reader, order->user, order->key, existing, &version);
@@ -156,6 +161,30 @@ ngx_commerce_order_key(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
 }
 
 
+/* a key of the shop's is the first user's who came with it */
+
+commerce_reason_t
+ngx_commerce_order_owned(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
+{
+    int             rc;
+    commerce_str_t  user;
+
+    if (!ctx->conf->order->shop_key) {
+        return COMMERCE_R(OK);
+    }
+
+    order->shop_key = true;
+    rc = commerce_order_key_user(&ctx->c.reader, order->key, &user);
+
+    if (rc == COMMERCE_ERROR) {
+        return COMMERCE_R(STORE_UNAVAILABLE);
+    }
+
+    return rc == COMMERCE_ABSENT || commerce_equal(user, order->user) ? COMMERCE_R(OK)
+                                                                       : COMMERCE_R(ORDER_KEY_REUSED);
+}
+
+
 static commerce_reason_t
 ngx_commerce_order_lines(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
 {
@@ -168,7 +197,7 @@ ngx_commerce_order_lines(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
     c = &ctx->c;
     oc = ctx->conf->order;
 
-    if (oc->lines.data == NULL || c->body == NULL) {
+    if (oc->lines.data == NULL || oc->lines_answered || c->body == NULL) {
         return COMMERCE_R(OK);
     }
 
@@ -214,7 +243,7 @@ ngx_commerce_order_lines(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
 }
 
 
-static commerce_reason_t
+commerce_reason_t
 ngx_commerce_order_line(ngx_commerce_ctx_t *ctx, commerce_json_t *node, commerce_line_t *line)
 {
     bool                        rounded;
@@ -310,7 +339,7 @@ ngx_commerce_order_number(commerce_json_t *node, commerce_str_t pointer, commerc
 
 /* what the request itself names: user, lines, amounts, coupons */
 
-static commerce_reason_t
+commerce_reason_t
 ngx_commerce_order_fingerprint(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
 {
     char                 *buffer;
@@ -375,7 +404,7 @@ ngx_commerce_order_fingerprint(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
 }
 
 
-static commerce_reason_t
+commerce_reason_t
 ngx_commerce_order_new(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
 {
     unsigned                  refused;
@@ -401,18 +430,7 @@ ngx_commerce_order_new(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
         return reason;
     }
 
-    order->pseudonym = ngx_commerce_api_pseudonym(c);
-    order->policy = ctx->main->config;
-    order->reason = c->attribution;
-    order->redeem_on_paid = c->redeem_on_paid;
-    order->unpaid = c->unpaid;
-    order->in_doubt = c->in_doubt;
-    order->deadline = c->ncoupons && c->deadline ? c->now + c->deadline : COMMERCE_FOREVER;
-    order->credit_count = c->ncredits;
-
-    if (c->ncredits) {
-        ngx_memcpy(order->credits, c->credits, c->ncredits * sizeof(commerce_credit_t));
-    }
+    ngx_commerce_order_snapshot(ctx, order);
 
     uses = commerce_alloc(&c->arena, COMMERCE_COUPONS_MAX * sizeof(commerce_use_request_t));
     if (uses == NULL) {
@@ -421,13 +439,45 @@ ngx_commerce_order_new(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
 
     n = ngx_commerce_order_uses(ctx, uses);
 
-    ledger.reader = &c->reader;
-    ledger.txn = c->txn;
-    ledger.events = &ngx_commerce_worker->events;
-    ledger.now = c->now;
-    ledger.now_us = c->now_us;
+    ngx_commerce_order_ledger(c, &ledger);
 
     return commerce_ledger_open(&ledger, order, uses, n, &refused);
+}
+
+
+/* what is decided once, when the order is made */
+
+void
+ngx_commerce_order_snapshot(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
+{
+    ngx_commerce_case_t  *c;
+
+    c = &ctx->c;
+
+    order->pseudonym = ngx_commerce_api_pseudonym(c);
+    order->policy = ctx->main->config;
+    order->reason = c->attribution;
+    order->redeem_on_paid = c->redeem_on_paid;
+    order->unpaid = c->unpaid;
+    order->in_doubt = c->in_doubt;
+    order->created = c->now;
+    order->deadline = c->ncoupons && c->deadline ? c->now + c->deadline : COMMERCE_FOREVER;
+    order->credit_count = c->ncredits;
+
+    if (c->ncredits) {
+        ngx_memcpy(order->credits, c->credits, c->ncredits * sizeof(commerce_credit_t));
+    }
+}
+
+
+void
+ngx_commerce_order_ledger(ngx_commerce_case_t *c, commerce_ledger_t *ledger)
+{
+    ledger->reader = &c->reader;
+    ledger->txn = c->txn;
+    ledger->events = &ngx_commerce_worker->events;
+    ledger->now = c->now;
+    ledger->now_us = c->now_us;
 }
 
 
@@ -466,7 +516,7 @@ ngx_commerce_order_uses(ngx_commerce_ctx_t *ctx, commerce_use_request_t *uses)
 
 /* enforce: the first refused coupon refuses the order.  observe: noted, and the order goes on without it */
 
-static commerce_reason_t
+commerce_reason_t
 ngx_commerce_coupons_judge(ngx_commerce_ctx_t *ctx)
 {
     ngx_uint_t            i;
@@ -531,7 +581,7 @@ ngx_commerce_order_coupon_detail(ngx_commerce_case_t *c, ngx_commerce_coupon_t *
 
 /* a retry: the record decides, not the request.  What it snapshotted goes into the verdict. */
 
-static commerce_reason_t
+commerce_reason_t
 ngx_commerce_order_again(ngx_commerce_ctx_t *ctx, commerce_order_t *existing, uint64_t version)
 {
     commerce_ledger_t     ledger;
@@ -550,11 +600,7 @@ ngx_commerce_order_again(ngx_commerce_ctx_t *ctx, commerce_order_t *existing, ui
         return COMMERCE_R(OK);
     }
 
-    ledger.reader = &c->reader;
-    ledger.txn = c->txn;
-    ledger.events = &ngx_commerce_worker->events;
-    ledger.now = c->now;
-    ledger.now_us = c->now_us;
+    ngx_commerce_order_ledger(c, &ledger);
 
     return commerce_ledger_reopen(&ledger, existing, version, c->now + ctx->conf->order->in_flight);
 }

@@ -7,14 +7,13 @@
 #include "ngx_commerce_core.h"
 
 
-static ngx_commerce_order_conf_t *ngx_commerce_order_conf(ngx_conf_t *cf, ngx_commerce_loc_conf_t *lcf);
 static char *ngx_commerce_order_param(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_order_conf_t *oc);
 static char *ngx_commerce_order_pointer(ngx_conf_t *cf, ngx_str_t *word, size_t prefix, commerce_str_t *pointer);
 
 
 /* configuration */
 
-static ngx_commerce_order_conf_t *
+ngx_commerce_order_conf_t *
 ngx_commerce_order_conf(ngx_conf_t *cf, ngx_commerce_loc_conf_t *lcf)
 {
     if (lcf->order == NULL) {
@@ -29,6 +28,8 @@ ngx_commerce_order_conf(ngx_conf_t *cf, ngx_commerce_loc_conf_t *lcf)
         lcf->order->unit = COMMERCE_UNIT_FEN;
         lcf->order->in_flight = 75;
         lcf->order->body = 65536;
+        lcf->order->answer = NGX_COMMERCE_ANSWER_MAX;
+        lcf->order->cart_wait = 2000;
         lcf->order->success_status = NGX_HTTP_OK;
     }
 
@@ -70,7 +71,7 @@ ngx_commerce_order_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs key=, for example key=$http_idempotency_key or key=json:/client_key";
     }
 
-    oc->parses_body = (oc->key.type == NGX_COMMERCE_SOURCE_BODY || oc->lines.data);
+    oc->parses_body |= (oc->key.type == NGX_COMMERCE_SOURCE_BODY || (oc->lines.data && !oc->lines_answered));
 
     return NGX_CONF_OK;
 }
@@ -91,6 +92,21 @@ ngx_commerce_order_param(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_order_con
 
     if (ngx_strncmp(word->data, "lines=json:", 11) == 0) {
         return ngx_commerce_order_pointer(cf, word, 11, &oc->lines);
+    }
+
+    if (ngx_strncmp(word->data, "lines=response:", 15) == 0) {
+        oc->lines_answered = 1;
+        return ngx_commerce_order_pointer(cf, word, 15, &oc->lines);
+    }
+
+    if (ngx_strcmp(word->data, "scope=user") == 0) {
+        oc->shop_key = 0;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(word->data, "scope=shop") == 0) {
+        oc->shop_key = 1;
+        return NGX_CONF_OK;
     }
 
     if (ngx_strncmp(word->data, "id=response:", 12) == 0) {
@@ -125,20 +141,20 @@ ngx_commerce_order_param(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_order_con
         }
     }
 
-    if (ngx_strncmp(word->data, "body=", 5) == 0) {
-        s.data = word->data + 5;
-        s.len = word->len - 5;
+    if (ngx_strncmp(word->data, "body=", 5) == 0 || ngx_strncmp(word->data, "answer=", 7) == 0) {
+        s.data = (u_char *) ngx_strchr(word->data, '=') + 1;
+        s.len = word->data + word->len - s.data;
         size = ngx_parse_size(&s);
 
         if (size != NGX_ERROR && size >= 1024 && size <= 1048576) {
-            oc->body = (size_t) size;
+            *(word->data[0] == 'b' ? &oc->body : &oc->answer) = (size_t) size;
             return NGX_CONF_OK;
         }
     }
 
     return ngx_commerce_invalid(cf, word,
-        "key=, lines=json:/p, id=response:/p, payable=response:/p, freight=response:/p, "
-        "unit=fen|yuan, in_flight=time (up to 1d), body=size (1k to 1m)");
+        "key=, lines=json:/p, lines=response:/p, id=response:/p, payable=response:/p, freight=response:/p, "
+        "scope=user|shop, unit=fen|yuan, in_flight=time (up to 1d), body=size (1k to 1m), answer=size (1k to 1m)");
 }
 
 

@@ -13,14 +13,17 @@
 #include "ngx_commerce_core.h"
 
 
+#define NGX_COMMERCE_SUCCESS_LIST  256      /* places that a pointer with "*" may lead to */
+
+
 static ngx_int_t ngx_commerce_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_commerce_body_filter(ngx_http_request_t *r, ngx_chain_t *in);
 static ngx_uint_t ngx_commerce_outcome_first(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
 static void ngx_commerce_outcome_warn(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
 static void ngx_commerce_outcome_collect(ngx_commerce_ctx_t *ctx, ngx_buf_t *b);
-static void ngx_commerce_outcome_step(ngx_commerce_ctx_t *ctx, commerce_step_t step,
-    commerce_answer_t *answer);
-static commerce_step_t ngx_commerce_outcome_answered(ngx_commerce_ctx_t *ctx, commerce_answer_t *answer);
+static void ngx_commerce_outcome_step(ngx_commerce_ctx_t *ctx, ngx_commerce_step_t *step);
+static commerce_step_t ngx_commerce_outcome_answered(ngx_commerce_ctx_t *ctx, ngx_commerce_step_t *step);
+static commerce_step_t ngx_commerce_outcome_success(ngx_commerce_order_conf_t *oc, commerce_json_t *root);
 static commerce_step_t ngx_commerce_outcome_status(ngx_uint_t status);
 static commerce_step_t ngx_commerce_outcome_unanswered(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
 static void ngx_commerce_outcome_facts(ngx_commerce_ctx_t *ctx, commerce_json_t *root,
@@ -88,10 +91,10 @@ ngx_commerce_header_filter(ngx_http_request_t *r)
 
     oc = ctx->conf->order;
 
-    if ((oc->success_pointer.len || oc->id.len || oc->payable.len)
+    if ((oc->success_pointer.len || oc->id.len || oc->payable.len || oc->cart_coupons.len || oc->lines_answered)
         && !r->header_only
         && (r->headers_out.content_encoding == NULL || r->headers_out.content_encoding->value.len == 0)
-        && r->headers_out.content_length_n <= NGX_COMMERCE_ANSWER_MAX)
+        && r->headers_out.content_length_n <= (off_t) oc->answer)
     {
         ctx->collecting = 1;
         r->filter_need_in_memory = 1;
@@ -174,7 +177,7 @@ ngx_commerce_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 static void
 ngx_commerce_outcome_collect(ngx_commerce_ctx_t *ctx, ngx_buf_t *b)
 {
-    size_t               size;
+    size_t               size, limit;
     ngx_http_request_t  *r;
 
     size = b->last - b->pos;
@@ -184,7 +187,9 @@ ngx_commerce_outcome_collect(ngx_commerce_ctx_t *ctx, ngx_buf_t *b)
         return;
     }
 
-    if (size > NGX_COMMERCE_ANSWER_MAX - ctx->collected_len) {
+    limit = ctx->conf->order->answer;
+
+    if (size > limit - ctx->collected_len) {
         ctx->collecting = 0;
         return;
     }
@@ -200,7 +205,7 @@ ngx_commerce_outcome_collect(ngx_commerce_ctx_t *ctx, ngx_buf_t *b)
     } else if (ctx->collected_size - ctx->collected_len < size) {
         u_char  *p;
 
-        ctx->collected_size = NGX_COMMERCE_ANSWER_MAX;
+        ctx->collected_size = limit;
         p = ngx_pnalloc(r->pool, ctx->collected_size);
 
         if (p) {
@@ -225,8 +230,7 @@ ngx_commerce_outcome_collect(ngx_commerce_ctx_t *ctx, ngx_buf_t *b)
 void
 ngx_commerce_outcome_finish(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
 {
-    commerce_step_t    step;
-    commerce_answer_t  answer;
+    ngx_commerce_step_t  s;
 
     if (ctx->outcome != NGX_COMMERCE_OUTCOME_OPEN) {
         return;
@@ -235,13 +239,13 @@ ngx_commerce_outcome_finish(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
     ctx->outcome = NGX_COMMERCE_OUTCOME_KNOWN;
     ngx_commerce_outcome_warn(r, ctx);
 
-    ngx_memzero(&answer, sizeof(commerce_answer_t));
-    answer.payable = -1;
+    ngx_memzero(&s, sizeof(ngx_commerce_step_t));
+    s.answer.payable = -1;
 
-    step = ctx->responded ? ngx_commerce_outcome_answered(ctx, &answer)
-                          : ngx_commerce_outcome_unanswered(r, ctx);
+    s.step = ctx->responded ? ngx_commerce_outcome_answered(ctx, &s)
+                            : ngx_commerce_outcome_unanswered(r, ctx);
 
-    ngx_commerce_outcome_step(ctx, step, &answer);
+    ngx_commerce_outcome_step(ctx, &s);
 }
 
 
@@ -267,33 +271,30 @@ ngx_commerce_outcome_warn(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
 
 
 static void
-ngx_commerce_outcome_step(ngx_commerce_ctx_t *ctx, commerce_step_t step, commerce_answer_t *answer)
+ngx_commerce_outcome_step(ngx_commerce_ctx_t *ctx, ngx_commerce_step_t *step)
 {
-    ngx_commerce_step_t  s;
-
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->c.request->connection->log, 0,
-                   "commerce: outcome \"%s\"", commerce_step_name(step));
+                   "commerce: outcome \"%s\"", commerce_step_name(step->step));
 
-    ngx_memzero(&s, sizeof(ngx_commerce_step_t));
+    step->shop = ctx->c.shop;
+    step->user = ctx->c.order->user;
+    step->key = ctx->c.order->key;
+    step->attempt = ctx->c.order->in_flight_until;
+    step->cart = ctx->c.cart;
+    step->named = ctx->named;
+    step->nnamed = ctx->nnamed;
 
-    s.shop = ctx->c.shop;
-    s.user = ctx->c.order->user;
-    s.key = ctx->c.order->key;
-    s.attempt = ctx->c.order->in_flight_until;
-    s.step = step;
-    s.answer = *answer;
-
-    if (ngx_commerce_order_step(&s) != NGX_OK) {
+    if (ngx_commerce_order_step(step) != NGX_OK) {
         ngx_commerce_complain("an order's outcome was not written, the sweep will look at it");
     }
 }
 
 
 static commerce_step_t
-ngx_commerce_outcome_answered(ngx_commerce_ctx_t *ctx, commerce_answer_t *answer)
+ngx_commerce_outcome_answered(ngx_commerce_ctx_t *ctx, ngx_commerce_step_t *step)
 {
-    commerce_json_t            *root, *node;
-    commerce_reason_t           reason;
+    commerce_step_t             said;
+    commerce_json_t            *root;
     ngx_commerce_order_conf_t  *oc;
 
     oc = ctx->conf->order;
@@ -312,28 +313,59 @@ ngx_commerce_outcome_answered(ngx_commerce_ctx_t *ctx, commerce_answer_t *answer
         root = NULL;
     }
 
-    if (oc->success_pointer.len) {
+    said = ngx_commerce_outcome_success(oc, root);
 
-        if (root == NULL) {
-            return COMMERCE_STEP_UNKNOWN;
-        }
-
-        reason = commerce_json_find(root, oc->success_pointer, &node);
-
-        if (reason != COMMERCE_R(OK)) {
-            return COMMERCE_STEP_UNKNOWN;
-        }
-
-        if (!commerce_json_is(node, oc->success_word)) {
-            return COMMERCE_STEP_REFUSED;
-        }
+    if (said != COMMERCE_STEP_ACCEPTED) {
+        return said;
     }
 
     if (root) {
-        ngx_commerce_outcome_facts(ctx, root, answer);
+        ngx_commerce_outcome_facts(ctx, root, &step->answer);
+    }
+
+    if (ctx->c.cart != COMMERCE_CART_NONE && (oc->cart_coupons.len || oc->lines_answered)
+        && (root == NULL || ngx_commerce_cart_answer(ctx, root, &step->listed) != COMMERCE_R(OK)))
+    {
+        ngx_log_error(NGX_LOG_ERR, ctx->c.request->connection->log, 0,
+                      "commerce: the upstream's answer does not tell the cart's coupons or the order's lines");
+        return COMMERCE_STEP_UNKNOWN;
     }
 
     return COMMERCE_STEP_ACCEPTED;
+}
+
+
+/* the JSON condition; root NULL: not read, or not read whole */
+
+static commerce_step_t
+ngx_commerce_outcome_success(ngx_commerce_order_conf_t *oc, commerce_json_t *root)
+{
+    bool              told;
+    unsigned          i, n;
+    commerce_json_t  *nodes[NGX_COMMERCE_SUCCESS_LIST];
+
+    if (oc->success_pointer.len == 0) {
+        return COMMERCE_STEP_ACCEPTED;
+    }
+
+    if (root == NULL
+        || commerce_json_each(root, oc->success_pointer, nodes, NGX_COMMERCE_SUCCESS_LIST, &n, &told)
+           != COMMERCE_R(OK))
+    {
+        return COMMERCE_STEP_UNKNOWN;
+    }
+
+    if (n == 0) {
+        return commerce_json_is(NULL, oc->success_word) ? COMMERCE_STEP_ACCEPTED : COMMERCE_STEP_REFUSED;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (commerce_json_is(nodes[i], oc->success_word)) {
+            return COMMERCE_STEP_ACCEPTED;
+        }
+    }
+
+    return COMMERCE_STEP_REFUSED;
 }
 
 

@@ -12,6 +12,9 @@
 #include "ngx_commerce_core.h"
 
 
+#define NGX_COMMERCE_BUSY  20               /* ms until a cart is looked at again */
+
+
 static ngx_int_t ngx_commerce_subrequest(ngx_http_request_t *r, ngx_commerce_loc_conf_t *lcf);
 static ngx_uint_t ngx_commerce_redirected(ngx_commerce_ctx_t *ctx, ngx_commerce_loc_conf_t *lcf);
 static ngx_int_t ngx_commerce_start(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
@@ -21,6 +24,9 @@ static ngx_int_t ngx_commerce_evaluate(ngx_commerce_ctx_t *ctx);
 static commerce_reason_t ngx_commerce_judge(ngx_commerce_ctx_t *ctx);
 static ngx_int_t ngx_commerce_commit(ngx_commerce_ctx_t *ctx);
 static void ngx_commerce_committed(ngx_commerce_job_t *job);
+static void ngx_commerce_go_on(ngx_commerce_ctx_t *ctx, ngx_int_t rc);
+static ngx_uint_t ngx_commerce_busy(ngx_commerce_ctx_t *ctx);
+static void ngx_commerce_busy_timer(ngx_event_t *ev);
 static void ngx_commerce_committed_late(ngx_commerce_job_t *job);
 static ngx_int_t ngx_commerce_result(ngx_commerce_ctx_t *ctx, commerce_txn_result_t result,
     commerce_reason_t failed);
@@ -71,7 +77,7 @@ ngx_commerce_precontent_handler(ngx_http_request_t *r)
     }
 
     if (lcf->mode == NGX_COMMERCE_OFF && lcf->action == NULL && lcf->guard != 1) {
-        return NGX_DECLINED;
+        return ngx_commerce_strip(r) == NGX_OK ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (ngx_commerce_worker == NULL) {
@@ -167,7 +173,7 @@ ngx_commerce_start(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
     if (ctx->c.mode == NGX_COMMERCE_OFF) {
         ctx->phase = NGX_COMMERCE_PHASE_DECIDED;
         ctx->rc = NGX_DECLINED;
-        return NGX_DECLINED;
+        return ngx_commerce_strip(r) == NGX_OK ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (!ctx->body_read
@@ -292,6 +298,9 @@ ngx_commerce_evaluate(ngx_commerce_ctx_t *ctx)
     if (reason == COMMERCE_R(STORE_UNAVAILABLE)) {
         rc = ngx_commerce_without_store(ctx, reason);
 
+    } else if (reason == COMMERCE_R(ORDER_IN_FLIGHT) && ngx_commerce_busy(ctx)) {
+        rc = NGX_AGAIN;
+
     } else if (reason != COMMERCE_R(OK)) {
         rc = ngx_commerce_refuse(ctx, reason);
 
@@ -351,6 +360,10 @@ ngx_commerce_judge(ngx_commerce_ctx_t *ctx)
 
     } else {
         reason = ngx_commerce_order_evaluate(ctx);
+    }
+
+    if (reason == COMMERCE_R(OK) && ngx_commerce_hides_coupon(ctx)) {
+        reason = COMMERCE_R(GUARD_REFUSED);
     }
 
     if (reason == COMMERCE_R(STORE_UNAVAILABLE) && c->reader.view == NULL
@@ -446,6 +459,9 @@ ngx_commerce_commit(ngx_commerce_ctx_t *ctx)
         job->user = commerce_copy(&job->arena, c->order->user);
         job->key = commerce_copy(&job->arena, c->order->key);
         job->attempt = c->order->in_flight_until;
+        job->cart = c->cart;
+        job->named = ngx_commerce_cart_copy(&job->arena, ctx->named, ctx->nnamed);
+        job->nnamed = job->named ? ctx->nnamed : 0;
     }
 
     if (ngx_commerce_job_submit(job) != NGX_OK) {
@@ -493,6 +509,15 @@ ngx_commerce_committed(ngx_commerce_job_t *job)
         job->key.len = 0;           /* it goes to the backend all the same: not to be let go */
     }
 
+    ngx_commerce_go_on(ctx, rc);
+}
+
+
+/* out of a wait, with what came of it */
+
+static void
+ngx_commerce_go_on(ngx_commerce_ctx_t *ctx, ngx_int_t rc)
+{
     if (rc != NGX_DECLINED && ctx->phase != NGX_COMMERCE_PHASE_DECIDED) {
         ctx->phase = NGX_COMMERCE_PHASE_DECIDED;
         ctx->c.denied = 1;
@@ -500,6 +525,56 @@ ngx_commerce_committed(ngx_commerce_job_t *job)
     }
 
     ngx_commerce_resume(ctx->c.request);
+}
+
+
+/*
+ * A cart takes one request at a time, and an answer reaches the client a moment before it is written down: the
+ * next request waits for that instead of failing.
+ */
+
+static ngx_uint_t
+ngx_commerce_busy(ngx_commerce_ctx_t *ctx)
+{
+    ngx_event_t  *ev;
+
+    if (!ctx->conf->order->cart_set
+        || ctx->c.mode != NGX_COMMERCE_ENFORCE
+        || ctx->waited >= ctx->conf->order->cart_wait)
+    {
+        return 0;
+    }
+
+    ev = &ctx->busy;
+    ev->handler = ngx_commerce_busy_timer;
+    ev->data = ctx;
+    ev->log = ctx->c.request->connection->log;
+
+    ctx->waited += NGX_COMMERCE_BUSY;
+    ctx->phase = NGX_COMMERCE_PHASE_COMMIT;
+
+    ngx_add_timer(ev, NGX_COMMERCE_BUSY);
+    ngx_commerce_wait(ctx->c.request);
+
+    return 1;
+}
+
+
+static void
+ngx_commerce_busy_timer(ngx_event_t *ev)
+{
+    ngx_int_t            rc;
+    ngx_commerce_ctx_t  *ctx = ev->data;
+
+    ctx->phase = NGX_COMMERCE_PHASE_START;
+
+    ctx->resuming = 1;
+    rc = ngx_commerce_evaluate(ctx);
+    ctx->resuming = 0;
+
+    if (rc != NGX_AGAIN) {
+        ngx_commerce_go_on(ctx, rc);
+    }
 }
 
 
@@ -519,6 +594,9 @@ ngx_commerce_committed_late(ngx_commerce_job_t *job)
     step.user = job->user;
     step.key = job->key;
     step.attempt = job->attempt;
+    step.cart = job->cart;
+    step.named = job->named;
+    step.nnamed = job->nnamed;
     step.step = COMMERCE_STEP_REFUSED;
 
     (void) ngx_commerce_order_step(&step);
@@ -587,7 +665,9 @@ ngx_commerce_without_store(ngx_commerce_ctx_t *ctx, commerce_reason_t reason)
     c->order = NULL;
     ngx_commerce_count(reason);
 
-    if (c->mode == NGX_COMMERCE_ENFORCE && (c->ncoupons || ctx->conf->action)) {
+    if (c->mode == NGX_COMMERCE_ENFORCE
+        && (c->ncoupons || ctx->conf->action || c->cart != COMMERCE_CART_NONE))
+    {
         return ngx_commerce_refuse(ctx, reason);
     }
 
@@ -656,7 +736,7 @@ ngx_commerce_decide(ngx_commerce_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    if (ngx_commerce_headers_push(ctx) != NGX_OK) {
+    if (ngx_commerce_strip(c->request) != NGX_OK || ngx_commerce_headers_push(ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -19,6 +19,9 @@ typedef struct {                            /* a step on its way */
 
 
 static ngx_commerce_step_job_t *ngx_commerce_order_step_create(ngx_commerce_step_t *step);
+static ngx_int_t ngx_commerce_order_step_copy(commerce_arena_t *arena, ngx_commerce_step_t *step);
+static commerce_reason_t ngx_commerce_order_step_ledger(commerce_ledger_t *ledger, commerce_order_t *order,
+    uint64_t version, ngx_commerce_step_t *step);
 static ngx_int_t ngx_commerce_order_step_run(ngx_commerce_step_job_t *sj);
 static ngx_uint_t ngx_commerce_order_step_passed(ngx_commerce_step_t *step, commerce_order_t *order);
 static void ngx_commerce_order_step_done(ngx_commerce_job_t *job);
@@ -89,7 +92,40 @@ ngx_commerce_order_step_create(ngx_commerce_step_t *step)
     sj->step.answer.id = commerce_copy(&job->arena, step->answer.id);
     sj->job = job;
 
+    if (step->cart != COMMERCE_CART_NONE && ngx_commerce_order_step_copy(&job->arena, &sj->step) != NGX_OK) {
+        ngx_commerce_job_free(job);
+        return NULL;
+    }
+
     return sj;
+}
+
+
+/* a cart's: what its request named, and what the answer lists */
+
+static ngx_int_t
+ngx_commerce_order_step_copy(commerce_arena_t *arena, ngx_commerce_step_t *step)
+{
+    unsigned          i;
+    commerce_line_t  *lines;
+
+    step->named = ngx_commerce_cart_copy(arena, step->named, step->nnamed);
+    step->listed.coupons = ngx_commerce_cart_copy(arena, step->listed.coupons, step->listed.coupon_count);
+
+    lines = commerce_alloc(arena, (step->listed.line_count + 1) * sizeof(commerce_line_t));
+
+    if (step->named == NULL || step->listed.coupons == NULL || lines == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < step->listed.line_count; i++) {
+        lines[i] = step->listed.lines[i];
+        lines[i].sku = commerce_copy(arena, lines[i].sku);
+    }
+
+    step->listed.lines = lines;
+
+    return NGX_OK;
 }
 
 
@@ -136,7 +172,7 @@ ngx_commerce_order_step_run(ngx_commerce_step_job_t *sj)
         reason = COMMERCE_R(ORDER_REPLAY);
 
     } else if (rc == COMMERCE_OK) {
-        reason = commerce_ledger_step(&ledger, order, version, sj->step.step, &sj->step.answer);
+        reason = ngx_commerce_order_step_ledger(&ledger, order, version, &sj->step);
     }
 
     commerce_view_end(reader.view);
@@ -182,6 +218,23 @@ ngx_commerce_order_step_run(ngx_commerce_step_job_t *sj)
 }
 
 
+static commerce_reason_t
+ngx_commerce_order_step_ledger(commerce_ledger_t *ledger, commerce_order_t *order, uint64_t version,
+    ngx_commerce_step_t *step)
+{
+    if (step->cart == COMMERCE_CART_APPLY || step->cart == COMMERCE_CART_REMOVE) {
+        return commerce_ledger_cart_settle(ledger, order, version, step->cart, step->step, step->named,
+                                           step->nnamed, &step->listed, step->by);
+    }
+
+    if (step->cart == COMMERCE_CART_COMPLETE && step->step == COMMERCE_STEP_ACCEPTED) {
+        return commerce_ledger_cart_complete(ledger, order, version, &step->answer, &step->listed, step->by);
+    }
+
+    return commerce_ledger_resolve(ledger, order, version, step->step, &step->answer, step->by);
+}
+
+
 /*
  * The try that failed is no longer the last one: what a later try reserved, or keeps, may be with the upstream
  * by now, and its own outcome decides
@@ -190,7 +243,8 @@ ngx_commerce_order_step_run(ngx_commerce_step_job_t *sj)
 static ngx_uint_t
 ngx_commerce_order_step_passed(ngx_commerce_step_t *step, commerce_order_t *order)
 {
-    return step->step == COMMERCE_STEP_REFUSED
+    return (step->step == COMMERCE_STEP_REFUSED
+            || step->cart == COMMERCE_CART_APPLY || step->cart == COMMERCE_CART_REMOVE)
            && step->attempt != 0
            && step->attempt != order->in_flight_until;
 }

@@ -388,6 +388,22 @@ ngx_http_commerce_coupon_rule(ngx_commerce_case_t *c, ngx_commerce_coupon_t *cou
     reason = commerce_coupon_check(&use->campaign, &use->coupon, c->user, c->now, c->order->lines, n,
                                    coupon->admits, &use->discount);
 
+    if (c->cart == COMMERCE_CART_APPLY) {
+
+        /* what depends on the lines is judged when they are known: in the answer that completes the cart */
+
+        if (reason == COMMERCE_R(COUPON_MIN_SPEND) || reason == COMMERCE_R(COUPON_SKU_NOT_ELIGIBLE)) {
+            reason = COMMERCE_R(OK);
+        }
+
+        if (commerce_equal(use->coupon.order_user, c->order->user)
+            && commerce_equal(use->coupon.order_key, c->order->key)
+            && use->coupon.state == COMMERCE_COUPON_RESERVED)
+        {
+            return reason;          /* applied again */
+        }
+    }
+
     if (reason == COMMERCE_R(OK) && use->coupon.state == COMMERCE_COUPON_REDEEMED) {
         return COMMERCE_R(COUPON_ALREADY_REDEEMED);
     }

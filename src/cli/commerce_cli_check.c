@@ -563,6 +563,13 @@ check_order_indexes(commerce_cli_check_t *check, const commerce_order_t *order, 
         }
     }
 
+    if (order->shop_key
+        && (commerce_order_key_user(&check->cli->reader, order->key, &value) != COMMERCE_OK
+            || !commerce_equal(value, order->user)))
+    {
+        commerce_cli_check_say(check, "order \"%s\": the shop's key is not its user's", name);
+    }
+
     if (order->id.len != 0
         && (commerce_order_find(&check->cli->reader, order->id, &found, NULL) != COMMERCE_OK
             || !commerce_equal(found.user, order->user) || !commerce_equal(found.key, order->key)))

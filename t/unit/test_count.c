@@ -181,7 +181,7 @@ step(const char *user, const char *key, commerce_step_t what)
 {
     uint64_t           version;
     commerce_order_t   o;
-    commerce_answer_t  answer = { S(""), -1 };
+    commerce_answer_t  answer = { .id = S(""), .payable = -1 };
     commerce_reason_t  reason;
 
     begin();

@@ -123,7 +123,9 @@ order(commerce_order_t *o, commerce_line_t *lines)
     o->credits[1] = (commerce_credit_t) { .source = COMMERCE_SOURCE_GROUP, .seller = 3,
         .seller_id = S("carl"), .contributor = true };
     o->credit_count = 2;
-    o->coupons[0] = (commerce_order_coupon_t) { 1, 7, S("autumn"), 2000, COMMERCE_USE_RESERVED };
+    o->coupons[0] = (commerce_order_coupon_t) {
+        .campaign = 1, .serial = 7, .campaign_id = S("autumn"), .discount = 2000, .use = COMMERCE_USE_RESERVED
+    };
     o->coupon_count = 1;
 }
 
@@ -213,7 +215,8 @@ test_largest(void)
 
         for (i = 0; i < COMMERCE_COUPONS_MAX; i++) {
             o.coupons[i] = (commerce_order_coupon_t) {
-                1, UINT32_MAX, id, INT64_MAX, COMMERCE_USE_ROLLED_BACK
+                .campaign = 1, .serial = UINT32_MAX, .campaign_id = id, .discount = INT64_MAX,
+                .use = COMMERCE_USE_ROLLED_BACK
             };
         }
 

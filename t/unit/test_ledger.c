@@ -258,7 +258,7 @@ step(const char *user, const char *key, commerce_step_t what, const char *id,
 {
     uint64_t           version;
     commerce_order_t   o;
-    commerce_answer_t  answer = { commerce_cstr(id), payable };
+    commerce_answer_t  answer = { .id = commerce_cstr(id), .payable = payable };
     commerce_reason_t  reason;
 
     begin();
@@ -808,7 +808,7 @@ test_parked(void)
 {
     uint64_t               version;
     commerce_order_t       o;
-    commerce_answer_t      answer = { S("p-9"), -1 };
+    commerce_answer_t      answer = { .id = S("p-9"), .payable = -1 };
     commerce_txn_t         rival, *both[2] = { &txn, &rival };
     commerce_txn_result_t  result;
 

@@ -47,7 +47,7 @@ order(commerce_order_state_t state)
 static commerce_effect_t
 accept(commerce_order_t *o, commerce_str_t id, commerce_fen_t payable)
 {
-    commerce_answer_t  answer = { id, payable };
+    commerce_answer_t  answer = { .id = id, .payable = payable };
 
     return commerce_order_step(o, COMMERCE_STEP_ACCEPTED, &answer, 1000);
 }

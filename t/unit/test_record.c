@@ -641,7 +641,8 @@ fill_order(commerce_order_t *o, commerce_line_t *lines, unsigned count)
 
     for (i = 0; i < 5; i++) {
         o->coupons[i] = (commerce_order_coupon_t) {
-            i + 1, i, S("autumn"), (int64_t) i - 1, (commerce_use_t) i
+            .campaign = i + 1, .serial = i, .campaign_id = S("autumn"), .discount = (int64_t) i - 1,
+            .use = (commerce_use_t) i
         };
     }
 }
@@ -662,7 +663,9 @@ same_order(const commerce_order_t *a, const commerce_order_t *b)
            && a->claimed == b->claimed && a->discount == b->discount && a->payable == b->payable
            && commerce_equal(a->pseudonym, b->pseudonym) && a->policy == b->policy
            && a->reason == b->reason && a->line_count == b->line_count
-           && a->credit_count == b->credit_count && a->coupon_count == b->coupon_count;
+           && a->credit_count == b->credit_count && a->coupon_count == b->coupon_count
+           && a->cart == b->cart && a->shop_key == b->shop_key && a->fresh == b->fresh
+           && a->open == b->open;
 
     for (i = 0; same && i < a->line_count; i++) {
         same = commerce_equal(a->lines[i].sku, b->lines[i].sku)
@@ -690,7 +693,8 @@ same_order(const commerce_order_t *a, const commerce_order_t *b)
                && a->coupons[i].serial == b->coupons[i].serial
                && commerce_equal(a->coupons[i].campaign_id, b->coupons[i].campaign_id)
                && a->coupons[i].discount == b->coupons[i].discount
-               && a->coupons[i].use == b->coupons[i].use;
+               && a->coupons[i].use == b->coupons[i].use
+               && commerce_equal(a->coupons[i].code, b->coupons[i].code);
     }
 
     return same;
@@ -758,6 +762,64 @@ test_order(void)
     is_int(apply(), COMMERCE_TXN_APPLIED, "removed");
     ok(!stored('i', "2026-9") && !stored('d', "0000000000000bb8/user\x1fkey-1")
        && !stored('o', "user\x1fkey-1"), "nothing is left");
+}
+
+
+/* carts, keys of the shop's, and the index of orders in doubt */
+
+static void
+test_cart(void)
+{
+    uint64_t          version;
+    commerce_str_t    place, user, key;
+    commerce_line_t   lines[1];
+    commerce_time_t   since;
+    commerce_order_t  o, r, changed;
+
+    fill_order(&o, lines, 1);
+    o.key = S("cart-1");
+    o.id = S("");
+    o.state = COMMERCE_ORDER_CART;
+    o.cart = COMMERCE_CART_REMOVE;
+    o.shop_key = true;
+    o.fresh = 5;
+    o.open = 21;
+    o.coupons[1].code = S("8001-0000-0000-MNS1-2GS6");
+
+    is_int(commerce_order_key_user(&reader, o.key, &user), COMMERCE_ABSENT, "nobody's key");
+
+    restart();
+    commerce_order_write(&txn, shop, &o, 0, NULL);
+    is_int(apply(), COMMERCE_TXN_APPLIED, "a cart");
+    is_int(commerce_order_read(&reader, o.user, o.key, &r, &version), COMMERCE_OK, "read");
+    ok(same_order(&o, &r), "as it was");
+    is_int(commerce_order_key_user(&reader, o.key, &user), COMMERCE_OK, "its key is somebody's");
+    is_str(user, "user", "its user's");
+    is_int(commerce_order_doubted(&reader, S(""), &place, &since, &user, &key), COMMERCE_OK, "in doubt");
+    ok(since == 1000 && commerce_equal(key, o.key), "since when, and which");
+    is_int(commerce_order_doubted(&reader, place, &place, &since, &user, &key), COMMERCE_ABSENT,
+           "no other");
+
+    restart();
+    changed = o;
+    changed.user = S("other");
+    commerce_order_write(&txn, shop, &changed, 0, NULL);
+    is_int(apply(), COMMERCE_TXN_CONFLICT, "a second user cannot have the key");
+
+    restart();
+    commerce_order_read(&reader, o.user, o.key, &r, &version);
+    changed = r;
+    changed.doubt = 0;
+    commerce_order_write(&txn, shop, &changed, version, &r);
+    is_int(apply(), COMMERCE_TXN_APPLIED, "no doubt any more");
+    is_int(commerce_order_doubted(&reader, S(""), &place, &since, &user, &key), COMMERCE_ABSENT,
+           "nothing in doubt");
+
+    restart();
+    commerce_order_read(&reader, o.user, o.key, &r, &version);
+    commerce_order_remove(&txn, shop, &r, version);
+    is_int(apply(), COMMERCE_TXN_APPLIED, "forgotten");
+    is_int(commerce_order_key_user(&reader, o.key, &user), COMMERCE_ABSENT, "with its key");
 }
 
 
@@ -1136,6 +1198,7 @@ main(void)
     test_campaign_coupon();
     test_counts();
     test_order();
+    test_cart();
     test_due();
     test_parked();
     test_corrupt();
