@@ -37,6 +37,7 @@ typedef struct {
     commerce_person_status_t  status;
     uint64_t                  upline;       /* who recruited this person; 0 = nobody */
     commerce_str_t            user;         /* the same human as a buyer; empty = none */
+    commerce_str_t            store;        /* where this person redeems coupons; empty = anywhere */
 } commerce_person_t;
 
 typedef struct {

@@ -136,6 +136,10 @@ commerce_person_decode(commerce_arena_t *arena, commerce_str_t value, commerce_p
     person->upline = commerce_decode_varint(&d, COMMERCE_PERSON_MAX);
     person->user = commerce_decode_text(&d);
 
+    if (d.format >= 2) {
+        person->store = commerce_decode_text(&d);
+    }
+
     return commerce_decode_finish(&d);
 }
 
@@ -156,7 +160,8 @@ commerce_person_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_p
 
     commerce_encode_start(&e, txn->arena,
                           3 + 2 * COMMERCE_CODEC_VARINT + commerce_codec_room(person->id)
-                          + commerce_codec_room(person->user));
+                          + commerce_codec_room(person->user)
+                          + commerce_codec_room(person->store));
 
     commerce_encode_varint(&e, person->number);
     commerce_encode_text(&e, person->id);
@@ -164,6 +169,11 @@ commerce_person_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_p
     commerce_encode_u8(&e, person->status);
     commerce_encode_varint(&e, person->upline);
     commerce_encode_text(&e, person->user);
+
+    if (person->store.len != 0) {
+        commerce_encode_format(&e, 2);
+        commerce_encode_text(&e, person->store);
+    }
 
     commerce_path_number(&key, shop, 'p', person->number, 10);
     commerce_path_put(txn, &key, version, commerce_encode_finish(&e));

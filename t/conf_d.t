@@ -28,6 +28,7 @@ my %in_place = (
     'commerce-join.conf'         => ['commerce-join'],
     'commerce-live-room.conf'    => ['commerce-live-room'],
     'commerce-claim.conf'        => ['commerce-claim'],
+    'commerce-counter.conf'      => ['commerce-counter'],
     'commerce-guard.conf'        => ['commerce-order-paid', 'commerce-guard'],
 );
 
@@ -39,7 +40,7 @@ for my $file (sort CORE::keys %in_place) {
     $t->conf_ok(wrap('commerce-server', @{$in_place{$file}}), "$file loads");
 }
 
-$t->conf_ok(wrap(map { "commerce-$_" } qw(server order-paid order-cart status share join live-room claim guard)),
+$t->conf_ok(wrap(map { "commerce-$_" } qw(server order-paid order-cart status share join live-room claim counter guard)),
     'all of them together');
 
 $t->done_testing;

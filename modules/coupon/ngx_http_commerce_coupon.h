@@ -17,13 +17,14 @@
 #include "../core/ngx_commerce.h"
 #include "../../src/commerce_claim.h"
 #include "../../src/commerce_qr.h"
+#include "../../src/commerce_redemption.h"
 
 
 /* a parameter of an action: "name=SOURCE" */
 typedef struct {
     const char             *name;       /* with the "=" */
-    size_t                  len;
-    ngx_commerce_source_t  *source;
+    size_t                  len;        /* that must agree; with the NUL for a whole word */
+    ngx_commerce_source_t  *source;     /* NULL: the caller has read it */
 } ngx_http_commerce_parameter_t;
 
 
@@ -44,6 +45,25 @@ ngx_int_t ngx_http_commerce_coupon_parameters(ngx_conf_t *cf, ngx_http_commerce_
 /* the source's value.  absent: what to refuse with when it is missing, twice or no id; OK = it may be missing */
 commerce_reason_t ngx_http_commerce_coupon_id(ngx_commerce_case_t *c, ngx_commerce_source_t *source,
     commerce_reason_t absent, commerce_str_t *id);
+
+/* a coupon that an action names */
+typedef struct {
+    unsigned  campaign;             /* 0: none is named */
+    uint32_t  serial;
+    unsigned  dynamic:1;            /* by a QR token */
+    unsigned  stale:1;              /* ... whose time is over */
+} ngx_http_commerce_named_t;
+
+/*
+ * Reads and verifies a code, or a QR token where one may stand, within the guessing limits.
+ * OK (also for a stale token), COUPON_MALFORMED, COUPON_BAD_SIGNATURE, RATE_* and the like, BODY_*, INTERNAL.
+ */
+commerce_reason_t ngx_http_commerce_coupon_named(ngx_commerce_case_t *c, ngx_commerce_source_t *source,
+    ngx_uint_t qr, ngx_http_commerce_named_t *named);
+
+/* the named coupon is refused: counts it as a wrong try, once, if it is one; what to refuse with */
+commerce_reason_t ngx_http_commerce_coupon_wrong(ngx_commerce_case_t *c, ngx_http_commerce_named_t *named,
+    commerce_reason_t reason);
 
 /* room for an answer, open for its members; and the end of it */
 ngx_int_t ngx_http_commerce_coupon_start(ngx_commerce_case_t *c, commerce_write_t *w, size_t size);

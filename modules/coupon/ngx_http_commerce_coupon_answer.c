@@ -4,7 +4,7 @@
  * What the coupon module's actions have in common.
  */
 
-#include "ngx_http_commerce_coupon.h"
+#include "ngx_http_commerce_coupon_guess.h"
 
 
 static void ngx_http_commerce_coupon_time(commerce_write_t *w, const char *name, commerce_time_t time,
@@ -32,6 +32,10 @@ ngx_http_commerce_coupon_parameters(ngx_conf_t *cf, ngx_http_commerce_parameter_
         if (p->name == NULL) {
             (void) ngx_http_commerce_coupon_core->invalid(cf, &value[i], allowed);
             return NGX_ERROR;
+        }
+
+        if (p->source == NULL) {
+            continue;
         }
 
         s.data = value[i].data + p->len;
@@ -80,6 +84,72 @@ ngx_http_commerce_coupon_id(ngx_commerce_case_t *c, ngx_commerce_source_t *sourc
     }
 
     return COMMERCE_R(OK);
+}
+
+
+commerce_reason_t
+ngx_http_commerce_coupon_named(ngx_commerce_case_t *c, ngx_commerce_source_t *source, ngx_uint_t qr,
+    ngx_http_commerce_named_t *named)
+{
+    commerce_qr_t        token;
+    commerce_str_t       text;
+    commerce_code_t      code;
+    commerce_reason_t    reason, parsed;
+    commerce_keyring_t  *ring;
+
+    ngx_memzero(named, sizeof(ngx_http_commerce_named_t));
+
+    reason = ngx_http_commerce_coupon_id(c, source, COMMERCE_R(COUPON_MALFORMED), &text);
+
+    if (reason != COMMERCE_R(OK) && reason != COMMERCE_R(COUPON_MALFORMED)) {
+        return reason;
+    }
+
+    parsed = text.len <= 64 ? commerce_code_parse(text, &code) : COMMERCE_R(COUPON_MALFORMED);
+
+    if (parsed == COMMERCE_R(OK)) {
+        named->campaign = code.campaign;
+        named->serial = code.serial;
+
+    } else if (qr && text.len <= 64 && commerce_qr_parse(text, &token) == COMMERCE_R(OK)) {
+        parsed = COMMERCE_R(OK);
+        named->campaign = token.campaign;
+        named->serial = token.serial;
+        named->dynamic = 1;
+    }
+
+    reason = c->failed & 1 ? COMMERCE_R(OK)         /* counted by an earlier evaluation of this request */
+                           : ngx_http_commerce_guess_allowed(c, named->campaign);
+
+    if (reason != COMMERCE_R(OK) || parsed != COMMERCE_R(OK)) {
+        return reason != COMMERCE_R(OK) ? reason : parsed;
+    }
+
+    ring = ngx_http_commerce_coupon_core->keyring(c);
+
+    reason = named->dynamic ? commerce_qr_verify(ring, c->shop, &token, c->now)
+                            : commerce_code_verify(ring, c->shop, &code);
+
+    if (reason == COMMERCE_R(COUPON_QR_EXPIRED)) {
+        named->stale = 1;
+        return COMMERCE_R(OK);
+    }
+
+    return reason;
+}
+
+
+commerce_reason_t
+ngx_http_commerce_coupon_wrong(ngx_commerce_case_t *c, ngx_http_commerce_named_t *named,
+    commerce_reason_t reason)
+{
+    if ((c->failed & 1) || commerce_guess_class(reason) == COMMERCE_GUESS_NONE) {
+        return reason;
+    }
+
+    c->failed |= 1;
+
+    return ngx_http_commerce_guess_failed(c, named->campaign, reason);
 }
 
 

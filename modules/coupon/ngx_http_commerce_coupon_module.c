@@ -83,6 +83,34 @@ static ngx_command_t  ngx_http_commerce_coupon_commands[] = {
       0,
       NULL },
 
+    { ngx_string("commerce_coupon_check"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_commerce_check_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("commerce_coupon_qr"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_commerce_qr_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("commerce_coupon_redeem_shop"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_commerce_redeem_shop_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("commerce_coupon_rollback_shop"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_commerce_rollback_shop_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 

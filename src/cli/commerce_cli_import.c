@@ -236,8 +236,9 @@ import_load_one(commerce_cli_t *cli, const commerce_cli_record_t *record, void *
 
     person.id = commerce_copy(plan->arena, person.id);
     person.user = commerce_copy(plan->arena, person.user);
+    person.store = commerce_copy(plan->arena, person.store);
 
-    if (person.id.data == NULL || person.user.data == NULL) {
+    if (person.id.data == NULL || person.user.data == NULL || person.store.data == NULL) {
         return commerce_cli_fail(cli, "out of memory");
     }
 
@@ -403,6 +404,10 @@ import_fields(import_t *plan)
 
         if (row->has[COMMERCE_CLI_COLUMN_USER]) {
             node->person.user = row->user;
+        }
+
+        if (row->has[COMMERCE_CLI_COLUMN_STORE]) {
+            node->person.store = row->store;
         }
     }
 }
@@ -832,7 +837,8 @@ import_changed(const import_node_t *node)
            || node->person.role != node->before.role
            || node->person.status != node->before.status
            || node->upline != node->upline_before
-           || !commerce_equal(node->person.user, node->before.user);
+           || !commerce_equal(node->person.user, node->before.user)
+           || !commerce_equal(node->person.store, node->before.store);
 }
 
 

@@ -49,7 +49,9 @@ static int people_show(commerce_cli_t *cli, const commerce_person_t *person);
 static int people_get(void *data, uint64_t number, commerce_person_t *person);
 
 
-static const char *const  people_columns[] = { "id", "role", "status", "upline", "user" };
+static const char *const  people_columns[] = {
+    "id", "role", "status", "upline", "user", "store"
+};
 
 
 int
@@ -311,7 +313,7 @@ people_header(people_csv_t *csv)
 
         if (column == COMMERCE_CLI_COLUMNS) {
             commerce_cli_people_error(csv->people, csv->start, "there is no column \"%s\": the"
-                                      " columns are id, role, status, upline and user",
+                                      " columns are id, role, status, upline, user and store",
                                       commerce_cli_text(csv->people->cli, csv->fields[i]));
 
         } else if (seen[column]) {
@@ -327,7 +329,7 @@ people_header(people_csv_t *csv)
 
     if (csv->count > PEOPLE_FIELDS) {
         commerce_cli_people_error(csv->people, csv->start, "%u columns: there are no more than id,"
-                                  " role, status, upline and user", csv->count);
+                                  " role, status, upline, user and store", csv->count);
     }
 
     if (!seen[COMMERCE_CLI_COLUMN_ID]) {
@@ -453,7 +455,8 @@ people_cell(people_csv_t *csv, commerce_cli_row_t *row, commerce_cli_column_t co
         }
 
         *(column == COMMERCE_CLI_COLUMN_ID ? &row->id
-          : column == COMMERCE_CLI_COLUMN_UPLINE ? &row->upline : &row->user) = text;
+          : column == COMMERCE_CLI_COLUMN_UPLINE ? &row->upline
+          : column == COMMERCE_CLI_COLUMN_STORE ? &row->store : &row->user) = text;
     }
 
     row->has[column] = rc == COMMERCE_OK;
@@ -545,6 +548,8 @@ people_show(commerce_cli_t *cli, const commerce_person_t *person)
             (long long) commerce_person_downlines(&cli->reader, person->number));
     fprintf(cli->out, "user      %.*s\n",
             commerce_cli_arg(person->user.len != 0 ? person->user : commerce_string("-")));
+    fprintf(cli->out, "store     %.*s\n",
+            commerce_cli_arg(person->store.len != 0 ? person->store : commerce_string("-")));
 
     return COMMERCE_CLI_OK;
 }

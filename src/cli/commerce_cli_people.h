@@ -18,6 +18,7 @@ typedef enum {
     COMMERCE_CLI_COLUMN_STATUS,
     COMMERCE_CLI_COLUMN_UPLINE,
     COMMERCE_CLI_COLUMN_USER,
+    COMMERCE_CLI_COLUMN_STORE,
     COMMERCE_CLI_COLUMNS
 } commerce_cli_column_t;
 
@@ -29,12 +30,12 @@ typedef enum {
     COMMERCE_CLI_ROW_OUTCOMES
 } commerce_cli_outcome_t;
 
-/* has: whether the row says something about role, status, upline, user; else the person keeps it */
+/* has: whether the row says something about role, status, upline, user, store; else the person keeps it */
 typedef struct {
     unsigned                  line;
     bool                      has[COMMERCE_CLI_COLUMNS];
     bool                      duplicate;    /* an earlier row has its id */
-    commerce_str_t            id, upline, user;
+    commerce_str_t            id, upline, user, store;
     commerce_role_t           role;
     commerce_person_status_t  status;
     commerce_cli_outcome_t    outcome;

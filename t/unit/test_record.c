@@ -220,7 +220,8 @@ person(uint64_t number, const char *id)
 {
     return (commerce_person_t) {
         .number = number, .id = commerce_cstr(id), .role = COMMERCE_ROLE_KOC,
-        .status = COMMERCE_PERSON_SUSPENDED, .upline = 3, .user = commerce_string("buyer-1")
+        .status = COMMERCE_PERSON_SUSPENDED, .upline = 3, .user = commerce_string("buyer-1"),
+        .store = commerce_string("store 7")
     };
 }
 
@@ -244,6 +245,7 @@ test_person(void)
        "numbers");
     is_str(q.id, "amy", "id");
     is_str(q.user, "buyer-1", "user");
+    is_str(q.store, "store 7", "store");
     is_int(commerce_person_of_user(&reader, S("buyer-1"), &q, NULL), COMMERCE_OK, "by buyer");
     is_int(commerce_person_of_user(&reader, S(""), &q, NULL), COMMERCE_ABSENT, "by no buyer");
     is_int(q.number == 0, 1, "zeroed");
