@@ -36,7 +36,7 @@ ngx_commerce_order_evaluate(ngx_commerce_ctx_t *ctx)
     }
 
     order = commerce_alloc(&c->arena, sizeof(commerce_order_t));
-    existing = commerce_alloc(&c->arena, sizeof(commerce_order_t));
+    existing = c->arena.alloc(c->arena.owner, sizeof(commerce_order_t));   /* zeroed by reading */
 
     if (order == NULL || existing == NULL) {
         return COMMERCE_R(INTERNAL);
@@ -361,7 +361,7 @@ ngx_commerce_order_fingerprint(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
         size += 64 + 6 * c->coupons[i].text.len;
     }
 
-    buffer = commerce_alloc(&c->arena, size);
+    buffer = c->arena.alloc(c->arena.owner, size);
     if (buffer == NULL) {
         return COMMERCE_R(INTERNAL);
     }
@@ -432,7 +432,7 @@ ngx_commerce_order_new(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
 
     ngx_commerce_order_snapshot(ctx, order);
 
-    uses = commerce_alloc(&c->arena, COMMERCE_COUPONS_MAX * sizeof(commerce_use_request_t));
+    uses = c->arena.alloc(c->arena.owner, (c->ncoupons + 1) * sizeof(commerce_use_request_t));
     if (uses == NULL) {
         return COMMERCE_R(INTERNAL);
     }

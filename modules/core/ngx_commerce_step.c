@@ -144,7 +144,7 @@ ngx_commerce_order_step_run(ngx_commerce_step_job_t *sj)
     job = sj->job;
     commerce_txn_init(&job->txn, &job->arena);
 
-    order = commerce_alloc(&job->arena, sizeof(commerce_order_t));
+    order = job->arena.alloc(job->arena.owner, sizeof(commerce_order_t));      /* zeroed by reading */
 
     if (order == NULL
         || ngx_commerce_worker->store == NULL

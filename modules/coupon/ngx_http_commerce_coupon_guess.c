@@ -52,7 +52,7 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_commerce_guess_start(ngx_http_commerce_guess_t *g, ngx_commerce_case_t *c,
-    unsigned campaign);
+    unsigned campaign, ngx_uint_t counts);
 static ngx_int_t ngx_http_commerce_guess_key(ngx_http_commerce_guess_t *g, commerce_keyring_t *ring,
     commerce_str_t shop, commerce_guess_kind_t kind, commerce_str_t data);
 static commerce_str_t ngx_http_commerce_guess_address(ngx_connection_t *c);
@@ -79,7 +79,7 @@ ngx_http_commerce_guess_allowed(ngx_commerce_case_t *c, unsigned campaign)
     commerce_guess_view_t      view;
     ngx_http_commerce_guess_t  g;
 
-    rc = ngx_http_commerce_guess_start(&g, c, campaign);
+    rc = ngx_http_commerce_guess_start(&g, c, campaign, 0);
 
     if (rc != NGX_OK) {
         return rc == NGX_DECLINED ? COMMERCE_R(OK) : COMMERCE_R(INTERNAL);
@@ -118,7 +118,7 @@ ngx_http_commerce_guess_failed(ngx_commerce_case_t *c, unsigned campaign, commer
         return reason;
     }
 
-    rc = ngx_http_commerce_guess_start(&g, c, campaign);
+    rc = ngx_http_commerce_guess_start(&g, c, campaign, 1);
 
     if (rc != NGX_OK) {
         return rc == NGX_DECLINED ? reason : COMMERCE_R(INTERNAL);
@@ -149,10 +149,14 @@ ngx_http_commerce_guess_failed(ngx_commerce_case_t *c, unsigned campaign, commer
 }
 
 
-/* NGX_DECLINED: nothing is limited here */
+/*
+ * NGX_DECLINED: nothing is limited here.  Keys are hashes, and each costs more than a look-up does: who only asks
+ * needs none of a kind of which the zone holds no entry, as is the rule where nobody guesses.
+ */
 
 static ngx_int_t
-ngx_http_commerce_guess_start(ngx_http_commerce_guess_t *g, ngx_commerce_case_t *c, unsigned campaign)
+ngx_http_commerce_guess_start(ngx_http_commerce_guess_t *g, ngx_commerce_case_t *c, unsigned campaign,
+    ngx_uint_t counts)
 {
     u_char               number[2];
     ngx_uint_t           kind;
@@ -199,6 +203,10 @@ ngx_http_commerce_guess_start(ngx_http_commerce_guess_t *g, ngx_commerce_case_t 
     keys[COMMERCE_GUESS_SOFT] = c->user;
 
     for (kind = 0; kind < COMMERCE_GUESS_KINDS; kind++) {
+
+        if (!counts && g->zone->entries[kind] == 0) {
+            continue;
+        }
 
         if (ngx_http_commerce_guess_key(g, ring, c->shop, kind, keys[kind]) == NGX_OK) {
             continue;

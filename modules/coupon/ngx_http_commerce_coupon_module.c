@@ -261,7 +261,7 @@ ngx_http_commerce_coupon_add(ngx_commerce_case_t *c, ngx_http_commerce_coupon_co
     }
 
     if (c->coupons == NULL) {
-        c->coupons = commerce_alloc(&c->arena, COMMERCE_COUPONS_MAX * sizeof(ngx_commerce_coupon_t));
+        c->coupons = c->arena.alloc(c->arena.owner, COMMERCE_COUPONS_MAX * sizeof(ngx_commerce_coupon_t));
         if (c->coupons == NULL) {
             return COMMERCE_R(INTERNAL);
         }
