@@ -114,6 +114,11 @@ cli_ok(['people', 'show', 'B'], qr/^upline +A\n.*^depth +2\n/ms, 'show a downlin
 cli_ok(['people', 'show', 'A'], qr/^status +active\n.*^downlines +1\nuser +u-a\n/ms, 'show');
 cli_ok(['people', 'show', 'quote "Q"'], qr/^upline +Guide, One$/m, 'quoted fields');
 cli_fails(['people', 'show', 'Z'], qr/no person "Z"/, 'show an unknown person');
+cli_ok(['people', 'import', csv("id,store\nGuide,north\n\"Guide, One\",north\n")],
+	qr/imported 1, changed 1, unchanged 0/, 'whoever redeems coupons has a store');
+cli_ok(['people', 'show', 'Guide, One'], qr/^store +north$/m, 'it is shown');
+cli_ok(['people', 'import', csv("id,store\n\"Guide, One\",\n")], qr/changed 1/, 'or has none');
+cli_ok(['people', 'show', 'Guide, One'], qr/^store +-$/m, 'as before');
 
 cli_ok(['people', 'import', csv("\xef\xbb\xbfuser,id\r\nu-b2,B\r\nu-a,A\r\n")],
 	qr/imported 0, changed 1, unchanged 1/, 'missing columns leave a person as it is');
@@ -266,6 +271,9 @@ cli_fails(['coupon', 'mint', 'autumn', $_], qr/no count/, "count $_") for qw/ 0 
 cli_ok(['coupon', 'mint', 'bound', '2500', '--holder', 'u-2'], qr/,bound,2501,u-2\n\z/,
 	'mint in pieces');
 is(scalar(() = $out =~ /u-2$/mg), 2500, 'all codes are printed');
+cli_ok(['coupon', 'list', '--user', 'u-2'], qr/^bound\/2\tissued\t\S+\tnever$/m, 'and listed');
+is(scalar(() = $out =~ /^bound\//mg), 2500, 'all of them');
+cli_ok(['coupon', 'list', '--user', 'u-3'], qr/^\z/, 'who has none');
 
 put($clock, "1796054400\n");                # 2026-12-01 00:00 +08:00
 cli_ok(['coupon', 'show', 'autumn/2'], qr/^reason +COUPON_EXPIRED/m, 'the first dead second');
