@@ -159,6 +159,33 @@ commerce_ledger_claim(commerce_ledger_t *ledger, const commerce_campaign_t *camp
 }
 
 
+void
+commerce_claim_restore(commerce_txn_t *txn, commerce_str_t shop, const commerce_campaign_t *campaign,
+    const commerce_claim_request_t *request, commerce_coupon_t *coupon)
+{
+    char                    buffer[COMMERCE_CLAIM_SLOT];
+    int32_t                 day;
+    unsigned                which;
+    commerce_str_t          slot;
+    commerce_claim_t        claim = { campaign->number, coupon->serial, coupon->claimed };
+
+    slot = commerce_claim_slot(campaign, request, coupon->serial, coupon->claimed, buffer);
+    day = commerce_zone_day(&campaign->zone, coupon->claimed);
+
+    for (which = 0; which < COMMERCE_COUNTS; which++) {
+        if (campaign->claim.limits[which] != 0 || which == COMMERCE_COUNT_TOTAL) {
+            commerce_txn_add(txn, commerce_counter_claims(txn->arena, shop, campaign->number, which, day,
+                                                          which == COMMERCE_COUNT_GROUP
+                                                          ? request->group_id : request->user),
+                             1, COMMERCE_FOREVER, 0);
+        }
+    }
+
+    commerce_coupon_write(txn, shop, coupon, 0);
+    commerce_claim_write(txn, shop, request->user, slot, &claim);
+}
+
+
 /* the user's limit decides how many claims there can be: where there is one, it needs no name */
 
 static commerce_str_t

@@ -25,6 +25,8 @@ $t->http_conf($load->server(8080) . <<'EOC')->run;
         commerce        enforce;
         commerce_user   $http_x_user verified;
 
+        location = /claim { commerce_coupon_claim campaign=$arg_campaign; }
+
         location /api/orders {
             commerce_order key=json:/client_key lines=json:/items id=response:/data/order_no;
             commerce_order_line id=/sku qty=/count price=/price;
@@ -37,7 +39,10 @@ $t->http_conf($load->server(8080) . <<'EOC')->run;
 EOC
 
 my @mine = $load->codes;
+$t->campaign(id => 'drop', discount => { fixed => 100 }, claim => { stock => 2, user => 1 });
 $load->mint(50);
+
+is(order('anna', 'k0', $mine[9])->status, 200, 'a buyer whom the backup will know');
 
 # a backup while orders come in
 
@@ -61,7 +66,7 @@ fails(qr/cannot make the folder/, 'store', 'backup', "$dir/none/backup");
 
 # after it: spent; refused by the backend; reserved until paid; paid; cancelled; another buyer's
 
-my %told;
+$t->advance(1);
 
 is(order('anna', 'k1', $mine[0])->status, 200, 'after the backup: one is spent');
 is(order('anna', 'k2', $mine[1], 'code4001')->status, 200, 'one is refused and free again');
@@ -75,6 +80,11 @@ is($stranger->status, 200, 'one is spent by somebody whom the backup does not kn
 
 my @late = $t->coupons('load', 5);
 is(order('anna', 'k6', $late[0])->status, 200, 'one that was minted after the backup is spent');
+
+my $claimed = claim('anna');
+is($claimed->status, 201, 'one is claimed');
+my $gift = $claimed->json->{code} // $claimed->json->{coupon}{code};
+is(order('anna', 'k7', $gift)->status, 200, 'and spent');
 
 ok($load->settled, 'all events are in the log');
 my $before = $load->states;
@@ -93,7 +103,7 @@ is(state($mine[0])->{state}, 'issued', 'the spent one would be free');
 # in two files, the older one compressed and torn at its end; the newer one with a line torn by a full disk
 
 my @lines = split /^/, $t->read_file('events.jsonl');
-my $half = int(@lines / 2);
+my ($half) = grep { $lines[$_] =~ /"k2"/ } 0 .. $#lines;
 my $old = join('', @lines[0 .. $half]);
 my $new = join('', @lines[$half + 1 .. $#lines]);
 
@@ -134,6 +144,11 @@ ok($t->run, 'nginx starts on it');
 is(order('zoe', "z$_", $mine[$_])->code, 'COUPON_NOT_USABLE', "coupon $_ cannot be spent again") for 0, 2, 3, 4;
 is(order('zoe', 'z1', $mine[1])->status, 200, 'the free one can');
 is(order('zoe', 'z6', $late[0])->code, 'COUPON_NOT_USABLE', 'the one minted later cannot be spent again');
+
+is(order('anna', 'z7', $gift)->code, 'COUPON_NOT_USABLE', 'nor can the claimed one');
+is(claim('anna')->json->{replay}, JSON::PP::true, 'claiming again gives the same one');
+is(claim('zoe')->status, 201, 'another buyer claims the last one');
+is(claim('kim')->code, 'COUPON_STOCK_EMPTY', 'the stock is counted on');
 
 my ($fresh) = $t->coupons('load', 1);
 ok(!(grep { $_ eq $fresh } @late), 'its serials are not minted again');
@@ -187,6 +202,14 @@ sub order
 
     return ($t->parallel($load->order($user, $key, $code, port => $port // 8080,
         $test ? (headers => { 'X-Test' => $test }) : ())))[0];
+}
+
+
+sub claim
+{
+    my ($user) = @_;
+
+    return $t->post('/claim?campaign=drop', '', port => 8082, headers => { 'X-User' => $user });
 }
 
 

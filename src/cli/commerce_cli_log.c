@@ -105,6 +105,8 @@ commerce_cli_logs_open(commerce_cli_t *cli, char **paths, unsigned count, commer
             return commerce_cli_fail(cli, "\"%s\" is a directory: name the log's files", paths[i]);
         }
 
+        log->changed_ns = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
+
         if (log_first(cli, log) != COMMERCE_CLI_OK) {
             return COMMERCE_CLI_FAILED;
         }
@@ -175,7 +177,11 @@ log_compare(const void *a, const void *b)
 {
     const commerce_cli_log_t  *left = a, *right = b;
 
-    return (left->first_us > right->first_us) - (left->first_us < right->first_us);
+    if (left->first_us != right->first_us) {
+        return left->first_us > right->first_us ? 1 : -1;
+    }
+
+    return (left->changed_ns > right->changed_ns) - (left->changed_ns < right->changed_ns);
 }
 
 

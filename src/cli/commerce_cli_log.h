@@ -39,7 +39,8 @@ typedef int (*commerce_cli_event_visit_t)(commerce_cli_t *cli, const commerce_cl
 typedef struct {
     const char  *path;
     int          fd;
-    int64_t      first_us;
+    int64_t      first_us;          /* of its first line; equal ones are put in order by their last change */
+    int64_t      changed_ns;
 } commerce_cli_log_t;
 
 /* before the store is opened, as whoever runs the tool; they are put in order, and stay open */

@@ -24,6 +24,7 @@ typedef struct {
 
 
 static int replay_mint(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
+static int replay_claim(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static int replay_coupon(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static bool replay_states(replay_t *r, commerce_coupon_state_t *to);
 static void replay_move(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r,
@@ -64,6 +65,7 @@ commerce_cli_replay_event(commerce_cli_replay_work_t *work, const commerce_cli_e
         commerce_cli_work_t   run;
     } types[] = {
         { "mint", replay_mint },
+        { "coupon_claim", replay_claim },
         { "coupon_reserve", replay_coupon },
         { "coupon_redeem", replay_coupon },
         { "coupon_release", replay_coupon },
@@ -175,6 +177,65 @@ replay_mint(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
 
 
 static int
+replay_claim(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
+{
+    int                        rc;
+    int64_t                    serial, until;
+    replay_t                  *r = data;
+    commerce_str_t             id;
+    commerce_coupon_t          coupon;
+    commerce_person_t          seller;
+    commerce_campaign_t        campaign;
+    commerce_claim_request_t   request;
+
+    r->problem = NULL;
+    r->changed = r->fresh_coupon = r->fresh_order = false;
+    memset(&request, 0, sizeof(commerce_claim_request_t));
+
+    if (!replay_text(r, "/campaign", &id) || !commerce_cli_event_number(r->event, "/serial", &serial)
+        || serial < 0 || serial > (int64_t) COMMERCE_CODE_SERIAL_MAX
+        || !commerce_cli_event_number(r->event, "/until", &until)
+        || replay_user(cli, r) != COMMERCE_CLI_OK || r->user.len == 0)
+    {
+        r->problem = REPLAY_MALFORMED;
+        return COMMERCE_CLI_OK;
+    }
+
+    if (commerce_campaign_find(&cli->reader, id, &campaign, NULL) != COMMERCE_OK) {
+        r->problem = REPLAY_CAMPAIGN;
+        return COMMERCE_CLI_OK;
+    }
+
+    rc = commerce_coupon_read(&cli->reader, campaign.number, (uint32_t) serial, &coupon, NULL);
+
+    if (rc != COMMERCE_ABSENT) {
+        r->problem = rc == COMMERCE_ERROR ? "the coupon's record cannot be read" : NULL;
+        return COMMERCE_CLI_OK;
+    }
+
+    request.user = r->user;
+    request.pseudonym = r->buyer;
+    (void) replay_text(r, "/group", &request.group_id);
+    (void) replay_text(r, "/seller", &request.seller_id);
+
+    coupon.holder = r->user;
+    coupon.changed = coupon.claimed = r->time;
+    coupon.expires = until > 0 && until != campaign.until ? until : 0;
+
+    if (request.seller_id.len != 0
+        && commerce_person_find(&cli->reader, request.seller_id, &seller, NULL) == COMMERCE_OK)
+    {
+        coupon.seller = seller.number;
+    }
+
+    commerce_claim_restore(txn, cli->shop, &campaign, &request, &coupon);
+    r->changed = r->fresh_coupon = true;
+
+    return COMMERCE_CLI_OK;
+}
+
+
+static int
 replay_coupon(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
 {
     int                       rc;
@@ -217,7 +278,7 @@ replay_coupon(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
 
     /* codes that were given out after the backup must not be given out again */
 
-    if (serial >= (int64_t) campaign.minted) {
+    if (!commerce_claim_serial_is((uint32_t) serial) && serial >= (int64_t) campaign.minted) {
         campaign.minted = (uint32_t) serial + 1;
         commerce_campaign_write(txn, cli->shop, &campaign, campaign_version);
     }

@@ -7,6 +7,7 @@
 #ifndef COMMERCE_CLI_REPLAY_EVENT_H
 #define COMMERCE_CLI_REPLAY_EVENT_H
 
+#include "../commerce_claim.h"
 #include "../commerce_count.h"
 #include "commerce_cli_replay.h"
 
