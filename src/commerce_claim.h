@@ -48,6 +48,13 @@ uint32_t commerce_claim_serial(commerce_claim_serials_t *serials, commerce_str_t
     uint32_t random);
 void commerce_claim_missed(commerce_claim_serials_t *serials, commerce_str_t shop, unsigned campaign);
 
+/* is this the serial of a claimed coupon, not of a minted one? */
+static inline bool
+commerce_claim_serial_is(uint32_t serial)
+{
+    return serial > COMMERCE_CODE_MINTED_MAX;
+}
+
 /*
  * Is the campaign open for claims?  OK, COUPON_NOT_FOUND (it has no "claim"), COUPON_DISABLED,
  * COUPON_NOT_STARTED (before claim/from), COUPON_EXPIRED (from claim/until on, and when a coupon claimed now

@@ -77,6 +77,8 @@ test_serials(void)
            "another shop has its own");
     is_int(commerce_claim_serial(&serials, S("demo"), 8, 6), first + 6 * COMMERCE_CLAIM_BLOCK,
            "another campaign, too");
+    ok(!commerce_claim_serial_is(COMMERCE_CODE_MINTED_MAX) && commerce_claim_serial_is(first),
+       "minted and claimed serials");
 }
 
 
