@@ -36,6 +36,10 @@ sub orders
             for my $flight (64, 512) {
                 my $raw = replay(\%rate, $flight / 2);
                 my $done = burst(\%rate, $workers, $flight);
+                my $raw_claims = replay(\%rate, $flight, 'claims');
+                my $claims = burst(\%rate, $workers, $flight, 'claims');
+
+                push @{$rate{"claims ratio $workers $flight"}}, $claims / $raw_claims;
 
                 push @{$rate{"ratio $workers $flight"}}, $done / $raw;
                 push @{$rate{'one'}}, $done / $rate{'raw 0'}[-1] if $workers == 1 && $flight == 64;
@@ -58,22 +62,18 @@ sub orders
         [ 'LMDB raw, batches of 256 + 256 steps', 'raw 256' ],
         [ 'store and log alone, batches of 32 + 32', 'store 32' ],
         [ 'store and log alone, batches of 256 + 256', 'store 256' ],
+        [ 'claims: LMDB raw, batches of 64', 'raw claims 64' ],
+        [ 'claims: LMDB raw, batches of 512', 'raw claims 512' ],
         [ 'Redis, appendfsync always, one at a time', 'redis 1' ],
         [ 'Redis, appendfsync always, 64 in flight', 'redis 64' ],
         [ 'Redis, appendfsync always, 512 in flight', 'redis 512' ];
 
-    printf "\n%-26s %-24s %-22s %-6s %-12s %s\n", '', 'acknowledged/s', 'settled/s', 'batch', 'p50/p99 ms', 'log behind s';
+    printf "\n%-32s %-24s %-22s %-6s %-12s %s\n", '', 'acknowledged/s', 'settled/s', 'batch', 'p50/p99 ms', 'log behind s';
 
-    for my $workers (1, 2) {
-        for my $flight (64, 512) {
-            my $name = "$workers $flight";
-
-            printf "%-26s %-24s %-22s %-6.0f %-12s %.1f\n",
-                "$workers worker" . ($workers > 1 ? 's' : '') . ", $flight in flight",
-                spread('%.0f', @{$rate{"ack $name"}}), spread('%.0f', @{$rate{"done $name"}}),
-                median(@{$rate{"batch $name"}}),
-                sprintf('%.1f/%.1f', median(@{$rate{"p50 $name"}}) / 1000, median(@{$rate{"p99 $name"}}) / 1000),
-                median(@{$rate{"log $name"}});
+    for my $what ('', 'claims ') {
+        for my $workers (1, 2) {
+            rate_row(\%rate, "$what$workers $_", ($what ? 'claims, ' : '') . "$workers worker"
+                . ($workers > 1 ? 's' : '') . ", $_ in flight") for 64, 512;
         }
     }
 
@@ -88,6 +88,11 @@ sub orders
         }
     }
 
+    for my $flight (64, 512) {
+        goal(7, "$flight claims in flight, 1 worker, of raw LMDB", '>=', $GOAL{raw},
+            median(@{$rate{"claims ratio 1 $flight"}}), '%.2f');
+    }
+
     goal(7, "$_ in flight, 1 worker, times Redis one at a time", '>=', $GOAL{redis}, median(@{$rate{"redis one 1 $_"}}),
         '%.1f') for 64, 512;
     note(sprintf 'of Redis with as many in flight: %.2f at 64, %.2f at 512', map { median(@{$rate{"redis 1 $_"}}) }
@@ -97,18 +102,30 @@ sub orders
 }
 
 
+sub rate_row
+{
+    my ($rate, $name, $title) = @_;
+
+    printf "%-32s %-24s %-22s %-6.0f %-12s %.1f\n", $title, spread('%.0f', @{$rate->{"ack $name"}}),
+        spread('%.0f', @{$rate->{"done $name"}}), median(@{$rate->{"batch $name"}}),
+        sprintf('%.1f/%.1f', map { median(@{$rate->{"$_ $name"}}) / 1000 } 'p50', 'p99'),
+        median(@{$rate->{"log $name"}});
+}
+
+
 sub replay
 {
-    my ($rate, $batch) = @_;
+    my ($rate, $batch, @claims) = @_;
+    my $name = join ' ', @claims, $batch;
     my $dir = "$DIR/replay.store";
 
     remove_tree($dir);
     mkdir $dir or fail("cannot make $dir: $!");
 
-    my %result = run("$DIR/replay", $dir, 40_000, $batch, $BURST_TIME * 0.7) =~ /(\w+)=([\d.]+)/g;
+    my %result = run("$DIR/replay", $dir, 40_000, $batch, $BURST_TIME * 0.7, @claims) =~ /(\w+)=([\d.]+)/g;
 
-    push @{$rate->{"raw $batch"}}, $result{raw};
-    push @{$rate->{"store $batch"}}, $result{store};
+    push @{$rate->{"raw $name"}}, $result{raw};
+    push @{$rate->{"store $name"}}, $result{store};
     remove_tree($dir);
 
     return $result{raw};
@@ -163,26 +180,27 @@ sub redis_start
 
 sub burst
 {
-    my ($rate, $workers, $flight) = @_;
-    my $name = "$workers $flight";
-    my $most = int((@codes - $code) / 4 / ($BURSTS + 1));
+    my ($rate, $workers, $flight, @claims) = @_;
+    my $name = join ' ', @claims, $workers, $flight;
+    my $steps = @claims ? 1 : 2;
+    my $most = int(30_000 * $BURST_TIME);
 
-    $most = min($most, int(30_000 * $BURST_TIME));
+    $most = min($most, int((@codes - $code) / 4 / ($BURSTS + 1))) unless @claims;
 
-    my $file = requests('burst', map { order('') } 1 .. $most);
+    my $file = requests('burst', map { @claims ? claim() : order('') } 1 .. $most);
     my $before = status();
     my $start = time;
     my $result = load($port{gateway}, $file, '-c', $flight, '-t', $BURST_TIME);
     my $until = time + 60;
     my $after;
 
-    # two transactions per order, whichever worker made them
+    # two transactions per order, one per claim, whichever worker made them
 
     do {
         sleep 0.005;
         $after = status();
         fail('orders do not settle') if time > $until;
-    } while ($after->{store}{transactions} - $before->{store}{transactions} < 2 * $result->{ok});
+    } while ($after->{store}{transactions} - $before->{store}{transactions} < $steps * $result->{ok});
 
     my $done = time;
 

@@ -11,6 +11,7 @@
 #define S  commerce_string
 
 
+static void entry_campaign(commerce_store_t *store, const commerce_campaign_t *campaign);
 static commerce_ledger_t *entry_ledger(commerce_store_t *store, commerce_heap_t *heap,
     commerce_txn_t *txn);
 
@@ -25,18 +26,34 @@ static commerce_event_source_t   events;
 void
 entry_seed(commerce_store_t *store)
 {
-    commerce_txn_t       txn, *list;
-    commerce_heap_t     *heap;
     commerce_campaign_t  campaign = {
         .number = ENTRY_CAMPAIGN, .id = S("bench"), .fixed = 1000, .until = COMMERCE_FOREVER,
         .limits = { 1000000000, 1000000000 }, .enabled = true, .minted = 10000000
     };
 
+    entry_campaign(store, &campaign);
+
+    campaign.number = ENTRY_CLAIMED;
+    campaign.id = S("drop");
+    campaign.claim = (commerce_claim_rules_t) {
+        .open = true, .limits = { 1000000000, 1 }, .until = COMMERCE_FOREVER
+    };
+
+    entry_campaign(store, &campaign);
+}
+
+
+static void
+entry_campaign(commerce_store_t *store, const commerce_campaign_t *campaign)
+{
+    commerce_txn_t    txn, *list;
+    commerce_heap_t  *heap;
+
     heap = entry_heap();
     list = &txn;
 
     commerce_txn_init(&txn, commerce_heap_arena(heap));
-    commerce_campaign_write(&txn, shop, &campaign, 0);
+    commerce_campaign_write(&txn, shop, campaign, 0);
 
     /* a conflict: the store has it already */
 
@@ -151,7 +168,7 @@ entry_accept(commerce_store_t *store, entry_t *entry, unsigned i)
 
     entry_names(i, user, key);
     ledger = entry_ledger(store, entry->heap, &entry->accept);
-    answer = (commerce_answer_t) { S(""), -1 };
+    answer = (commerce_answer_t) { .id = S(""), .payable = -1 };
 
     if (commerce_order_read(ledger->reader, commerce_cstr(user), commerce_cstr(key), &order,
                             &version)
@@ -160,6 +177,40 @@ entry_accept(commerce_store_t *store, entry_t *entry, unsigned i)
            != COMMERCE_R(OK))
     {
         entry_fail("an order could not be accepted");
+    }
+
+    commerce_view_end(ledger->reader->view);
+}
+
+
+void
+entry_claim(commerce_store_t *store, entry_t *entry, unsigned i)
+{
+    char                             user[32];
+    commerce_coupon_t                coupon;
+    commerce_ledger_t               *ledger;
+    commerce_campaign_t              campaign;
+    commerce_claim_request_t         request;
+    static commerce_claim_serials_t  serials;
+
+    entry->heap = entry_heap();
+    ledger = entry_ledger(store, entry->heap, &entry->open);
+
+    snprintf(user, sizeof(user), "claimer-%09u", i);
+
+    memset(&request, 0, sizeof(request));
+    request.user = commerce_copy(ledger->reader->arena, commerce_cstr(user));
+    request.pseudonym = S("0:0123456789abcdefghijkl");
+    request.seller = 7;
+    request.seller_id = S("seller-00007");
+
+    if (commerce_campaign_read(ledger->reader, ENTRY_CLAIMED, &campaign, NULL) != COMMERCE_OK
+        || commerce_ledger_claim(ledger, &campaign, &request,
+                                 commerce_claim_serial(&serials, shop, ENTRY_CLAIMED, (uint32_t) random()),
+                                 &coupon)
+           != COMMERCE_R(OK))
+    {
+        entry_fail("a coupon could not be claimed");
     }
 
     commerce_view_end(ledger->reader->view);

@@ -9,10 +9,12 @@
 #ifndef BENCH_ENTRY_H
 #define BENCH_ENTRY_H
 
+#include "commerce_claim.h"
 #include "commerce_ledger.h"
 #include "store/commerce_log.h"
 
 #define ENTRY_CAMPAIGN  1
+#define ENTRY_CLAIMED   2
 #define ENTRY_USERS     400
 
 typedef struct {
@@ -26,12 +28,15 @@ extern unsigned  entry_users;          /* who share the orders, one after the ot
 void entry_names(unsigned i, char user[32], char key[64]);
 void entry_order(commerce_order_t *order, commerce_time_t now);     /* all but these names */
 
-/* the campaign whose coupons they are, unless the store has it */
+/* the campaign whose coupons they are, and one to claim from, unless the store has them */
 void entry_seed(commerce_store_t *store);
 
 /* the i-th order, with the coupon of serial i; accept reads what open wrote, which must be applied by then */
 void entry_open(commerce_store_t *store, entry_t *entry, unsigned i);
 void entry_accept(commerce_store_t *store, entry_t *entry, unsigned i);
+
+/* the claim of the i-th user, who has none: into open */
+void entry_claim(commerce_store_t *store, entry_t *entry, unsigned i);
 
 commerce_heap_t *entry_heap(void);
 double entry_now(void);

@@ -86,7 +86,7 @@ sub growth_row
 
 sub memory
 {
-    my $orders = $quick ? 10_000 : 30_000;
+    my ($warm, $orders) = $quick ? (50_000, 10_000) : (80_000, 30_000);
     my %rate;
 
     store_make();
@@ -94,7 +94,10 @@ sub memory
     start('gateway');
 
     load($port{gateway}, requests('view', map { view($_) } 0 .. $BUYERS - 1), '-c', 16);
-    load($port{gateway}, requests('order', map { order('') } 1 .. $orders), '-c', 64);
+
+    # until its pools and LMDB's list of pages have what the largest batch needed
+
+    load($port{gateway}, requests('order', map { order('') } 1 .. $warm), '-c', 64);
     settle();
 
     my ($before, $log) = (private_memory('gateway'), -s "$DIR/events.jsonl");
@@ -107,9 +110,8 @@ sub memory
     lua_conf();
     start('lua');
     my $file = requests('order', map { order('') } 1 .. $orders);
-    my $warm = requests('order.warm', map { order('') } 1 .. 2000);
 
-    load($port{lua}, $warm, '-c', 64);
+    load($port{lua}, requests('warm', map { order('') } 1 .. 2000), '-c', 64);
     my %lua = lua_stat();
     load($port{lua}, $file, '-c', 64);
     my %then = lua_stat();

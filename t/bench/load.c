@@ -11,7 +11,7 @@
  *
  * FILE holds raw HTTP/1.1 requests, one behind the other; -o skips that many, -l starts again at
  * the end of the file.  Stops after COUNT requests, SECONDS, or the file's end, with every answer
- * read.  Prints: sent, answers with 200, others, seconds, and the median and 99th percentile of the
+ * read.  Prints: sent, answers with 20x, others, seconds, and the median and 99th percentile of the
  * answer's time in microseconds.
  */
 
@@ -466,7 +466,7 @@ answer_length(const connection_t *c)
 static void
 connection_done(connection_t *c)
 {
-    if (strncmp(c->in, "HTTP/1.1 200", 12) == 0) {
+    if (strncmp(c->in, "HTTP/1.1 20", 11) == 0) {
         succeeded++;
 
     } else if (failed++ == 0) {

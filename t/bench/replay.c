@@ -1,12 +1,13 @@
 /*
  * Copyright (C) ngx_commerce authors
  *
- *   replay DIRECTORY ORDERS BATCH SECONDS
+ *   replay DIRECTORY ORDERS BATCH SECONDS [claims]
  *
  * What the disk and LMDB alone make of the gateway's transactions.  The ledger makes those of
  * ORDERS orders with one coupon each: opened with the coupon reserved, then accepted with the
  * coupon redeemed, three events.  A batch holds BATCH new orders and the accepted step of as many
- * earlier ones, as when requests and outcomes queue side by side.  Each batch is written twice, and
+ * earlier ones, as when requests and outcomes queue side by side; with "claims" it holds claims of as
+ * many users instead.  Each batch is written twice, and
  * only the writing is timed:
  *
  *   store  commerce_store_apply(), and the outbox drained to a log
@@ -29,11 +30,13 @@
 
 #define MAP           ((size_t) 4 << 30)
 #define DRAIN_EVERY   1365              /* orders: as many events as the gateway drains at once */
+#define CLAIM_DRAIN   4096              /* claims: the same */
 
 #define S  commerce_string
 
 
 static unsigned replay(unsigned orders, unsigned batch, double limit);
+static unsigned replay_claims(unsigned claims, unsigned batch, double limit);
 static void replay_batch(unsigned first, unsigned opened, unsigned accepted);
 static void drain(void);
 static void raw_open(void);
@@ -62,8 +65,8 @@ main(int argc, char **argv)
     commerce_log_origin_t     origin = { S("replay"), 1, 0, S("0000000000000000") };
     commerce_store_options_t  options = { NULL, NULL, MAP, COMMERCE_STORE_CREATE };
 
-    if (argc != 5) {
-        fprintf(stderr, "usage: replay DIRECTORY ORDERS BATCH SECONDS\n");
+    if (argc != 5 && argc != 6) {
+        fprintf(stderr, "usage: replay DIRECTORY ORDERS BATCH SECONDS [claims]\n");
         return 2;
     }
 
@@ -99,7 +102,7 @@ main(int argc, char **argv)
 
     entry_seed(store);
     raw_open();
-    orders = replay(orders, batch, atof(argv[4]));
+    orders = argc == 6 ? replay_claims(orders, batch, atof(argv[4])) : replay(orders, batch, atof(argv[4]));
 
     printf("orders=%u store=%.0f raw=%.0f\n", orders, orders / store_time, orders / raw_time);
 
@@ -151,6 +154,37 @@ replay(unsigned orders, unsigned batch, double limit)
     }
 
     replay_batch(first, 0, n);
+    drain();
+
+    return first;
+}
+
+
+static unsigned
+replay_claims(unsigned claims, unsigned batch, double limit)
+{
+    unsigned  i, first, drained;
+
+    drained = 0;
+
+    for (first = 0; first + batch <= claims && store_time < limit && raw_time < limit; first += batch) {
+
+        for (i = first; i < first + batch; i++) {
+            entry_claim(store, &entries[i], i);
+        }
+
+        replay_batch(first, batch, 0);
+
+        for (i = first; i < first + batch; i++) {
+            commerce_heap_destroy(entries[i].heap);
+        }
+
+        if (first - drained >= CLAIM_DRAIN) {
+            drain();
+            drained = first;
+        }
+    }
+
     drain();
 
     return first;

@@ -12,7 +12,7 @@ use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 
 our ($ROOT, $DIR, $SHOP, @MODULES, $BUYERS, $SELLERS, $CODES, $CPUS);
-our (%port, %master, $code, @tokens, @codes);
+our (%port, %master, $code, $claimer, @tokens, @codes);
 
 
 # people, a campaign and coupons in a store of its own; its codes are the same each time
@@ -31,8 +31,11 @@ sub store_make
     write_file('campaign.json', JSON::PP->new->encode({ v => 1, id => 'bench', enabled => JSON::PP::true,
         discount => { fixed => 1000 }, limits => { total => 100_000_000, user => 100_000_000 } }));
 
+    write_file('drop.json', JSON::PP->new->encode({ v => 1, id => 'drop', enabled => JSON::PP::true,
+        discount => { fixed => 1000 }, claim => { stock => 100_000_000, user => 1 } }));
+
     commerce('people', 'import', "$DIR/people.csv");
-    commerce('campaign', 'put', "$DIR/campaign.json");
+    commerce('campaign', 'put', "$DIR/$_.json") for qw(campaign drop);
 
     my @lines = split /\n/, commerce('coupon', 'mint', 'bench', $CODES);
 
@@ -162,6 +165,8 @@ http {
             $order
         }
 
+        location = /claim { commerce_coupon_claim campaign=\$arg_campaign; }
+
         location = /status { commerce off; commerce_status; }
     }
 }
@@ -273,6 +278,11 @@ sub order
     return request('POST', "/order$place?st=$token", user($buyer) . "Content-Type: application/json\r\n",
         json_order($i));
 }
+
+
+# a coupon for somebody who has none
+
+sub claim { return request('POST', '/claim?campaign=drop', sprintf("X-User: claimer-%09d\r\n", $claimer++), '') }
 
 
 # 1 KB, as a storefront's front-end writes it
