@@ -311,7 +311,7 @@ commerce_claim_event(commerce_ledger_t *ledger, const commerce_campaign_t *campa
     size = COMMERCE_CLAIM_EVENT
            + COMMERCE_CLAIM_ESCAPE * (campaign->id.len + request->pseudonym.len
                                       + request->seller_id.len + request->group_id.len
-                                      + request->room_id.len);
+                                      + request->room_id.len + request->key.len);
 
     buffer = ledger->txn->arena->alloc(ledger->txn->arena->owner, size);
 
@@ -324,6 +324,7 @@ commerce_claim_event(commerce_ledger_t *ledger, const commerce_campaign_t *campa
                          ledger->now_us);
     commerce_write_text(&w, "campaign", campaign->id);
     commerce_write_int(&w, "serial", coupon->serial);
+    commerce_write_optional(&w, "key", request->key);
     commerce_write_text(&w, "buyer", request->pseudonym);
     commerce_write_optional(&w, "seller", request->seller_id);
     commerce_write_optional(&w, "group", request->group_id);

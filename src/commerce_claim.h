@@ -80,10 +80,7 @@ typedef struct {
 commerce_reason_t commerce_ledger_claim(commerce_ledger_t *ledger, const commerce_campaign_t *campaign,
     const commerce_claim_request_t *request, uint32_t serial, commerce_coupon_t *coupon);
 
-/*
- * Writes a claim that an event tells of: coupon, slot and counters, whatever the limits are.  The slot of one that
- * had a key, which no event tells, is as if it had none.
- */
+/* writes a claim that an event tells of: coupon, slot and counters, whatever the limits are */
 void commerce_claim_restore(commerce_txn_t *txn, commerce_str_t shop, const commerce_campaign_t *campaign,
     const commerce_claim_request_t *request, commerce_coupon_t *coupon);
 

@@ -320,6 +320,7 @@ my @told = $t->wait_events('coupon_claim', $count);
 is(scalar @told, $count, 'an event for each');
 
 my ($by_group) = grep { $_->{campaign} eq 'groups' && ($_->{group} // '') eq 'g1' } @told;
+is((grep { ($_->{key} // '') eq 'one' } @told), 2, 'the key, where there was one');
 is($by_group->{seller}, 'R', 'a group is a dimension, its leader the seller');
 is(scalar(grep { ($_->{group} // '') eq 'g2' } @told), 2, 'also a group of before');
 is(scalar(grep { ($_->{room} // '') eq 'r1' && $_->{seller} eq 'R' } @told), 1, 'and the live room');

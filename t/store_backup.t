@@ -81,7 +81,7 @@ is($stranger->status, 200, 'one is spent by somebody whom the backup does not kn
 my @late = $t->coupons('load', 5);
 is(order('anna', 'k6', $late[0])->status, 200, 'one that was minted after the backup is spent');
 
-my $claimed = claim('anna');
+my $claimed = claim('anna', 'k');
 is($claimed->status, 201, 'one is claimed');
 my $gift = $claimed->json->{code} // $claimed->json->{coupon}{code};
 is(order('anna', 'k7', $gift)->status, 200, 'and spent');
@@ -146,7 +146,7 @@ is(order('zoe', 'z1', $mine[1])->status, 200, 'the free one can');
 is(order('zoe', 'z6', $late[0])->code, 'COUPON_NOT_USABLE', 'the one minted later cannot be spent again');
 
 is(order('anna', 'z7', $gift)->code, 'COUPON_NOT_USABLE', 'nor can the claimed one');
-is(claim('anna')->json->{replay}, JSON::PP::true, 'claiming again gives the same one');
+is(claim('anna', 'k')->json->{replay}, JSON::PP::true, 'claiming again under its key gives the same one');
 is(claim('zoe')->status, 201, 'another buyer claims the last one');
 is(claim('kim')->code, 'COUPON_STOCK_EMPTY', 'the stock is counted on');
 
@@ -207,9 +207,10 @@ sub order
 
 sub claim
 {
-    my ($user) = @_;
+    my ($user, $key) = @_;
 
-    return $t->post('/claim?campaign=drop', '', port => 8082, headers => { 'X-User' => $user });
+    return $t->post('/claim?campaign=drop', '', port => 8082,
+                    headers => { 'X-User' => $user, $key ? ('Idempotency-Key' => $key) : () });
 }
 
 

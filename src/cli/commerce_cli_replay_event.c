@@ -217,6 +217,7 @@ replay_claim(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
     request.pseudonym = r->buyer;
     (void) replay_text(r, "/group", &request.group_id);
     (void) replay_text(r, "/seller", &request.seller_id);
+    (void) replay_text(r, "/key", &request.key);
 
     coupon.holder = r->user;
     coupon.changed = coupon.claimed = r->time;
