@@ -45,6 +45,8 @@ static int commerce_campaign_promoter(commerce_campaign_parser_t *parser, const 
     commerce_json_t *node);
 static int commerce_campaign_holder(commerce_campaign_parser_t *parser, const char *path,
     commerce_json_t *node);
+static int commerce_campaign_codes(commerce_campaign_parser_t *parser, const char *path,
+    commerce_json_t *node);
 static int commerce_campaign_enabled(commerce_campaign_parser_t *parser, const char *path,
     commerce_json_t *node);
 
@@ -67,7 +69,8 @@ static const commerce_campaign_member_t  commerce_campaign_members[] = {
     { "holder", "holder", commerce_campaign_holder, false },
     { "enabled", "enabled", commerce_campaign_enabled, false },
     { "claim", "claim", commerce_campaign_claim, false },
-    { "redeem", "redeem", commerce_campaign_redeem, false }
+    { "redeem", "redeem", commerce_campaign_redeem, false },
+    { "codes", "codes", commerce_campaign_codes, false }
 };
 
 static const commerce_campaign_member_t  commerce_campaign_discount_members[] = {
@@ -207,6 +210,11 @@ commerce_campaign_sensible(commerce_campaign_parser_t *parser)
 
     if (campaign->fixed > 0 && campaign->cap > 0) {
         return commerce_campaign_say(parser, "discount/cap", "goes with \"percent\" only");
+    }
+
+    if (campaign->imported && campaign->claim.open) {
+        return commerce_campaign_say(parser, "claim", "does not go with \"codes\":\"imported\": what users claim"
+                                     " is signed");
     }
 
     if (campaign->until <= campaign->from) {
@@ -452,6 +460,26 @@ commerce_campaign_holder(commerce_campaign_parser_t *parser, const char *path,
     parser->campaign->holder_required = true;
 
     return COMMERCE_OK;
+}
+
+
+static int
+commerce_campaign_codes(commerce_campaign_parser_t *parser, const char *path,
+    commerce_json_t *node)
+{
+    commerce_str_t  value;
+
+    if (commerce_campaign_read_text(parser, path, node, "\"signed\" or \"imported\"", &value)
+        != COMMERCE_OK)
+    {
+        return COMMERCE_ERROR;
+    }
+
+    parser->campaign->imported = commerce_equal(value, commerce_string("imported"));
+
+    return parser->campaign->imported || commerce_equal(value, commerce_string("signed"))
+           ? COMMERCE_OK
+           : commerce_campaign_wrong(parser, path, node, "\"signed\" or \"imported\"");
 }
 
 

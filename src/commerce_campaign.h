@@ -14,6 +14,7 @@
  *    "claim":{"stock":10000, "day":500, "user":1, "user_day":1, "group":50,       coupons that users take themselves
  *             "from":..., "until":..., "valid_for":"7d"},            only stock is needed
  *    "redeem":{"qr":"required"},                                     in shops: no static codes
+ *    "codes":"imported",                                             absent: "signed", minted here
  *    "enabled":true}
  *
  * Unknown members are errors: a misspelt limit must not become "no limit".
@@ -64,6 +65,7 @@ typedef struct {
     commerce_str_t   promoter_id;
     bool             holder_required;
     bool             qr_required;       /* shops take dynamic QR tokens only */
+    bool             imported;          /* its codes were made elsewhere; else they are signed */
     bool             enabled;
     commerce_claim_rules_t  claim;
     uint32_t         minted;            /* serials below this exist, and claimed coupons (commerce_claim.h) */

@@ -94,12 +94,20 @@ int commerce_keyring_mac(commerce_keyring_t *ring, commerce_key_purpose_t purpos
 /* what a key's subkeys are for beside what its purpose says; stands in the info of HKDF */
 typedef enum {
     COMMERCE_KEY_USE_ITSELF,
-    COMMERCE_KEY_USE_QR         /* coupon: dynamic QR tokens */
+    COMMERCE_KEY_USE_QR,        /* coupon: dynamic QR tokens */
+    COMMERCE_KEY_USE_LOOKUP     /* coupon, campaign 0: commerce_keyring_hash() */
 } commerce_key_use_t;
 
 /* the same under the subkey for this use */
 int commerce_keyring_mac_for(commerce_keyring_t *ring, commerce_key_use_t use, commerce_key_purpose_t purpose,
     unsigned id, commerce_str_t shop, unsigned campaign, const void *data, size_t len,
+    uint8_t mac[COMMERCE_MAC_SIZE]);
+
+/*
+ * A hash to find things by, never to trust them: HMAC-SHA256 under a subkey for that use, of the first coupon key in
+ * the ring, whatever its state.  New keys come behind it and none is ever taken out: it is the same for ever.
+ */
+int commerce_keyring_hash(commerce_keyring_t *ring, commerce_str_t shop, const void *data, size_t len,
     uint8_t mac[COMMERCE_MAC_SIZE]);
 
 /* the raw subkey itself, for "commerce keys export verdict": what a backend needs to check verdicts */

@@ -18,6 +18,10 @@
 #define COMMERCE_MAC_INFO_MAX    (1 + 16 + 1 + COMMERCE_SHOP_MAX + 1 + 10 + 1 + 2)
 
 
+static int commerce_mac_compute(commerce_keyring_t *ring, const commerce_mac_key_t *key,
+    const void *data, size_t len, uint8_t mac[COMMERCE_MAC_SIZE]);
+static void commerce_mac_key_fill(commerce_key_purpose_t purpose, unsigned id, commerce_str_t shop,
+    unsigned campaign, commerce_mac_key_t *key);
 static int commerce_mac_slot(commerce_keyring_t *ring, const commerce_mac_key_t *key,
     commerce_mac_slot_t **slot);
 static int commerce_mac_slot_fill(commerce_keyring_t *ring, const commerce_mac_key_t *key,
@@ -82,10 +86,8 @@ commerce_keyring_mac_for(commerce_keyring_t *ring, commerce_key_use_t use,
     commerce_key_purpose_t purpose, unsigned id, commerce_str_t shop, unsigned campaign,
     const void *data, size_t len, uint8_t mac[COMMERCE_MAC_SIZE])
 {
-    int                   rc;
-    size_t                size;
-    commerce_mac_key_t    key;
-    commerce_mac_slot_t  *slot;
+    int                 rc;
+    commerce_mac_key_t  key;
 
     rc = commerce_mac_key(ring, purpose, id, shop, campaign, &key);
     if (rc != COMMERCE_OK) {
@@ -94,7 +96,38 @@ commerce_keyring_mac_for(commerce_keyring_t *ring, commerce_key_use_t use,
 
     key.use = (uint8_t) use;
 
-    if (commerce_mac_slot(ring, &key, &slot) != COMMERCE_OK) {
+    return commerce_mac_compute(ring, &key, data, len, mac);
+}
+
+
+int
+commerce_keyring_hash(commerce_keyring_t *ring, commerce_str_t shop, const void *data, size_t len,
+    uint8_t mac[COMMERCE_MAC_SIZE])
+{
+    size_t              i;
+    commerce_mac_key_t  key;
+
+    for (i = 0; i < ring->count && ring->keys[i].purpose != COMMERCE_KEY_COUPON; i++) { /* void */ }
+
+    if (i == ring->count || shop.len > COMMERCE_SHOP_MAX) {
+        return COMMERCE_ERROR;
+    }
+
+    commerce_mac_key_fill(COMMERCE_KEY_COUPON, ring->keys[i].id, shop, 0, &key);
+    key.use = COMMERCE_KEY_USE_LOOKUP;
+
+    return commerce_mac_compute(ring, &key, data, len, mac);
+}
+
+
+static int
+commerce_mac_compute(commerce_keyring_t *ring, const commerce_mac_key_t *key, const void *data,
+    size_t len, uint8_t mac[COMMERCE_MAC_SIZE])
+{
+    size_t                size;
+    commerce_mac_slot_t  *slot;
+
+    if (commerce_mac_slot(ring, key, &slot) != COMMERCE_OK) {
         return COMMERCE_ERROR;
     }
 
@@ -258,6 +291,16 @@ commerce_mac_key(commerce_keyring_t *ring, commerce_key_purpose_t purpose, unsig
         return COMMERCE_ERROR;
     }
 
+    commerce_mac_key_fill(purpose, id, shop, campaign, key);
+
+    return COMMERCE_OK;
+}
+
+
+static void
+commerce_mac_key_fill(commerce_key_purpose_t purpose, unsigned id, commerce_str_t shop,
+    unsigned campaign, commerce_mac_key_t *key)
+{
     memset(key, 0, sizeof(commerce_mac_key_t));
 
     key->campaign = campaign;
@@ -268,8 +311,6 @@ commerce_mac_key(commerce_keyring_t *ring, commerce_key_purpose_t purpose, unsig
     if (shop.len != 0) {
         memcpy(key->shop, shop.data, shop.len);
     }
-
-    return COMMERCE_OK;
 }
 
 

@@ -26,6 +26,8 @@
  *   e/<time, 16 hex>/<user> 1f <key>     orders in doubt, by when they were made
  *   h/<key>              whose the order is that has a key of the shop's (scope=shop)
  *   q/<id>               parked notice for an order id nobody knows yet
+ *   x/<hash, 12 bytes>   coupon by a code made elsewhere (commerce_imported.h)
+ *   X/<campaign, 4 hex>  how far the import of such codes has come
  *   s/<kind>             next free number of persons, groups, rooms, campaigns
  * Each value starts with a format byte; a decoder refuses formats it does not know (COMMERCE_ERROR).
  * Enumerations are stored as their numbers, so that a released enumeration only grows at its end; reasons are

@@ -135,6 +135,7 @@ commerce_campaign_decode(commerce_arena_t *arena, commerce_str_t value,
         commerce_campaign_decode_counts(&d, campaign);
         commerce_campaign_decode_zone(&d, arena, &campaign->zone);
         commerce_campaign_decode_claim(&d, campaign);
+        campaign->imported = commerce_decode_u8(&d, 1) != 0;
     }
 
     return commerce_decode_finish(&d);
@@ -214,6 +215,7 @@ commerce_campaign_write(commerce_txn_t *txn, commerce_str_t shop,
         commerce_campaign_encode_counts(&e, campaign);
         commerce_campaign_encode_zone(&e, &campaign->zone);
         commerce_campaign_encode_claim(&e, campaign);
+        commerce_encode_u8(&e, campaign->imported);
     }
 
     commerce_path_number(&key, shop, 'k', campaign->number, 4);
@@ -228,7 +230,7 @@ commerce_campaign_room(const commerce_campaign_t *campaign)
     size_t    room;
     unsigned  i;
 
-    room = 2 + 12 * COMMERCE_CODEC_VARINT + commerce_codec_room(campaign->id)
+    room = 3 + 12 * COMMERCE_CODEC_VARINT + commerce_codec_room(campaign->id)
            + commerce_codec_room(campaign->promoter_id);
 
     for (i = 0; i < campaign->sku_count; i++) {
@@ -254,7 +256,8 @@ commerce_campaign_is_new(const commerce_campaign_t *campaign)
         }
     }
 
-    return campaign->zone.name.len != 0 || campaign->claim.open || campaign->qr_required;
+    return campaign->zone.name.len != 0 || campaign->claim.open || campaign->qr_required
+           || campaign->imported;
 }
 
 

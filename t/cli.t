@@ -252,7 +252,8 @@ cli_ok(['coupon', 'show', lc join('-', $codes[1] =~ /..../g)], qr/^coupon +autum
 	'show in fours');
 cli_ok(['coupon', 'show', 'autumn/2'], qr/^coupon +autumn\/2$/m, 'show by serial');
 cli_fails(['coupon', 'show', 'autumn/3'], qr/COUPON_NOT_FOUND/, 'not minted');
-cli_fails(['coupon', 'show', 'nothing'], qr/COUPON_MALFORMED/, 'no code');
+cli_fails(['coupon', 'show', 'nothing'], qr/COUPON_NOT_FOUND/, 'no code that anybody made');
+cli_fails(['coupon', 'show', 'a!'], qr/COUPON_MALFORMED/, 'no code');
 
 my $forged = $codes[1];
 substr($forged, 15, 1) = substr($forged, 15, 1) eq '0' ? '1' : '0';

@@ -57,7 +57,9 @@ typedef struct {
     commerce_use_request_t  use;        /* records, set when reason is OK */
     uint8_t                *admits;     /* per line */
     commerce_reason_t       reason;     /* OK, or why it cannot be used */
-    unsigned                genuine:1;  /* we made the code: campaign and serial may be told */
+    commerce_str_t          plain;      /* set where it can only have been made elsewhere: one spelling for all */
+    unsigned                genuine:1;  /* we made the code, or have its record: campaign and serial may be told */
+    unsigned                imported:1; /* it is looked up: made elsewhere */
 } ngx_commerce_coupon_t;
 
 /* what the core knows about one request.  Stages read and complete it; memory is the request's pool. */

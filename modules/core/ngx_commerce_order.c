@@ -380,6 +380,11 @@ ngx_commerce_order_fingerprint(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
 
     for (i = 0; i < c->ncoupons; i++) {
 
+        if (c->coupons[i].plain.len) {
+            commerce_write_text(&w, NULL, c->coupons[i].plain);
+            continue;
+        }
+
         if (c->coupons[i].code.campaign == 0) {         /* no code */
             commerce_write_text(&w, NULL, c->coupons[i].text);
             continue;

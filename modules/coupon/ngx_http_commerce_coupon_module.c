@@ -7,11 +7,13 @@
 
 #include "ngx_http_commerce_coupon.h"
 #include "ngx_http_commerce_coupon_guess.h"
+#include "../../src/commerce_imported.h"
 
 
 typedef struct {
     ngx_commerce_source_t        code;
     ngx_uint_t                   max;
+    ngx_uint_t                   imported;      /* codes made elsewhere are taken, too */
     ngx_uint_t                   on_paid;
     time_t                       deadline;
     commerce_deadline_policy_t   unpaid, in_doubt;
@@ -37,9 +39,10 @@ static commerce_reason_t ngx_http_commerce_coupon_text(ngx_commerce_case_t *c,
 static commerce_reason_t ngx_http_commerce_coupon_add(ngx_commerce_case_t *c,
     ngx_http_commerce_coupon_conf_t *ccf, commerce_str_t text);
 static commerce_reason_t ngx_http_commerce_coupon_genuine(ngx_commerce_case_t *c,
-    ngx_commerce_coupon_t *coupon);
+    ngx_http_commerce_coupon_conf_t *ccf, ngx_commerce_coupon_t *coupon);
 static commerce_reason_t ngx_http_commerce_coupon_rules(ngx_commerce_case_t *c);
 static void ngx_http_commerce_coupon_failed(ngx_commerce_case_t *c, ngx_uint_t i);
+static commerce_reason_t ngx_http_commerce_coupon_find(ngx_commerce_case_t *c, ngx_uint_t n);
 static commerce_reason_t ngx_http_commerce_coupon_rule(ngx_commerce_case_t *c, ngx_commerce_coupon_t *coupon);
 
 
@@ -49,7 +52,7 @@ const ngx_commerce_api_t  *ngx_http_commerce_coupon_core;
 static ngx_command_t  ngx_http_commerce_coupon_commands[] = {
 
     { ngx_string("commerce_coupon_code"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
       ngx_http_commerce_coupon_code,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -146,7 +149,7 @@ ngx_module_t  ngx_http_commerce_coupon_module = {
 };
 
 
-/* which codes does the request name, and did we make them?  No look-up: a guess costs at most one MAC */
+/* which codes does the request name, and did we sign them?  No look-up: a guess costs at most one MAC */
 
 static commerce_reason_t
 ngx_http_commerce_coupon_codes(ngx_commerce_case_t *c)
@@ -273,9 +276,9 @@ ngx_http_commerce_coupon_add(ngx_commerce_case_t *c, ngx_http_commerce_coupon_co
     coupon->text = text;
     coupon->use.discount = -1;
 
-    coupon->reason = ngx_http_commerce_coupon_genuine(c, coupon);
+    coupon->reason = ngx_http_commerce_coupon_genuine(c, ccf, coupon);
 
-    if (coupon->reason == COMMERCE_R(OK)) {
+    if (coupon->reason == COMMERCE_R(OK) && !coupon->imported) {
         coupon->genuine = 1;
 
         for (i = 0; i < c->ncoupons; i++) {
@@ -296,16 +299,29 @@ ngx_http_commerce_coupon_add(ngx_commerce_case_t *c, ngx_http_commerce_coupon_co
 /* nothing is told about a code to somebody who could not use it, or who has tried too many wrong ones */
 
 static commerce_reason_t
-ngx_http_commerce_coupon_genuine(ngx_commerce_case_t *c, ngx_commerce_coupon_t *coupon)
+ngx_http_commerce_coupon_genuine(ngx_commerce_case_t *c, ngx_http_commerce_coupon_conf_t *ccf,
+    ngx_commerce_coupon_t *coupon)
 {
-    unsigned           counted;
-    commerce_reason_t  parsed, reason;
+    unsigned                  counted, elsewhere;
+    commerce_reason_t         parsed, reason;
+    commerce_imported_code_t  code;
 
     parsed = coupon->text.len <= 64 ? commerce_code_parse(coupon->text, &coupon->code)
                                     : COMMERCE_R(COUPON_MALFORMED);
 
+    elsewhere = ccf->imported && coupon->text.len <= COMMERCE_ID_MAX
+                && commerce_imported_parse(coupon->text, &code) == NULL;
+
     if (parsed != COMMERCE_R(OK)) {
         ngx_memzero(&coupon->code, sizeof(commerce_code_t));
+
+        if (elsewhere) {
+            coupon->plain = commerce_copy(&c->arena, (commerce_str_t) { code.text, code.len });
+
+            if (coupon->plain.data == NULL) {
+                return COMMERCE_R(INTERNAL);
+            }
+        }
     }
 
     if (!c->verified) {
@@ -315,11 +331,20 @@ ngx_http_commerce_coupon_genuine(ngx_commerce_case_t *c, ngx_commerce_coupon_t *
     counted = c->failed & (1U << c->ncoupons);      /* by an earlier evaluation of this request */
     reason = counted ? COMMERCE_R(OK) : ngx_http_commerce_guess_allowed(c, coupon->code.campaign);
 
-    if (reason != COMMERCE_R(OK) || parsed != COMMERCE_R(OK)) {
-        return reason != COMMERCE_R(OK) ? reason : parsed;
+    if (reason != COMMERCE_R(OK)) {
+        return reason;
     }
 
-    return commerce_code_verify(ngx_http_commerce_coupon_core->keyring(c), c->shop, &coupon->code);
+    reason = parsed == COMMERCE_R(OK)
+             ? commerce_code_verify(ngx_http_commerce_coupon_core->keyring(c), c->shop, &coupon->code)
+             : parsed;
+
+    if (elsewhere && (reason == COMMERCE_R(COUPON_MALFORMED) || reason == COMMERCE_R(COUPON_BAD_SIGNATURE))) {
+        coupon->imported = 1;                       /* it may be: the store knows, and is asked with the rules */
+        return COMMERCE_R(OK);
+    }
+
+    return reason;
 }
 
 
@@ -333,6 +358,10 @@ ngx_http_commerce_coupon_rules(ngx_commerce_case_t *c)
 
     for (i = 0; i < c->ncoupons; i++) {
         coupon = &c->coupons[i];
+
+        if (coupon->reason == COMMERCE_R(OK) && coupon->imported) {
+            coupon->reason = ngx_http_commerce_coupon_find(c, i);
+        }
 
         if (coupon->reason == COMMERCE_R(OK)) {
             coupon->reason = ngx_http_commerce_coupon_rule(c, coupon);
@@ -378,6 +407,49 @@ ngx_http_commerce_coupon_failed(ngx_commerce_case_t *c, ngx_uint_t i)
 }
 
 
+/* which coupon is behind a code made elsewhere? */
+
+static commerce_reason_t
+ngx_http_commerce_coupon_find(ngx_commerce_case_t *c, ngx_uint_t n)
+{
+    int                        rc;
+    ngx_uint_t                 i;
+    commerce_imported_t        found;
+    ngx_commerce_coupon_t     *coupon;
+    commerce_imported_code_t   code;
+
+    coupon = &c->coupons[n];
+
+    if (commerce_imported_parse(coupon->text, &code) != NULL) {
+        return COMMERCE_R(INTERNAL);
+    }
+
+    rc = commerce_imported_find(&c->reader, ngx_http_commerce_coupon_core->keyring(c), &code, &found);
+
+    if (rc == COMMERCE_ERROR) {
+        return COMMERCE_R(STORE_UNAVAILABLE);
+    }
+
+    if (rc == COMMERCE_ABSENT) {
+        return coupon->code.campaign ? COMMERCE_R(COUPON_BAD_SIGNATURE) : COMMERCE_R(COUPON_NOT_FOUND);
+    }
+
+    coupon->code.campaign = found.campaign;
+    coupon->code.serial = found.serial;
+    coupon->genuine = 1;
+
+    for (i = 0; i < n; i++) {
+        if (c->coupons[i].genuine && c->coupons[i].code.campaign == found.campaign
+            && c->coupons[i].code.serial == found.serial)
+        {
+            return COMMERCE_R(COUPON_DUPLICATE);
+        }
+    }
+
+    return COMMERCE_R(OK);
+}
+
+
 static commerce_reason_t
 ngx_http_commerce_coupon_rule(ngx_commerce_case_t *c, ngx_commerce_coupon_t *coupon)
 {
@@ -392,6 +464,10 @@ ngx_http_commerce_coupon_rule(ngx_commerce_case_t *c, ngx_commerce_coupon_t *cou
 
     if (rc != COMMERCE_OK) {
         return rc == COMMERCE_ABSENT ? COMMERCE_R(COUPON_NOT_FOUND) : COMMERCE_R(STORE_UNAVAILABLE);
+    }
+
+    if (use->campaign.imported != coupon->imported) {
+        return COMMERCE_R(COUPON_NOT_FOUND);        /* signed by our keys, and yet we never made it */
     }
 
     rc = commerce_coupon_read(&c->reader, coupon->code.campaign, coupon->code.serial, &use->coupon,
@@ -546,6 +622,7 @@ ngx_http_commerce_coupon_code(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_int_t                         n;
     ngx_str_t                        *value;
+    ngx_uint_t                        i;
     ngx_http_commerce_coupon_conf_t  *ccf = conf;
 
     ngx_http_commerce_coupon_core->note(cf);
@@ -556,15 +633,26 @@ ngx_http_commerce_coupon_code(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (cf->args->nelts == 3) {
-        n = ngx_strncmp(value[2].data, "max=", 4) == 0 ? ngx_atoi(value[2].data + 4, value[2].len - 4)
-                                                       : NGX_ERROR;
+    for (i = 2; i < cf->args->nelts; i++) {
 
-        if (n < 1 || n > COMMERCE_COUPONS_MAX) {
-            return ngx_http_commerce_coupon_core->invalid(cf, &value[2], "max=1..8");
+        if (ngx_strncmp(value[i].data, "max=", 4) == 0) {
+            n = ngx_atoi(value[i].data + 4, value[i].len - 4);
+
+            if (n < 1 || n > COMMERCE_COUPONS_MAX) {
+                return ngx_http_commerce_coupon_core->invalid(cf, &value[i], "max=1..8");
+            }
+
+            ccf->max = n;
+
+        } else if (ngx_strcmp(value[i].data, "imported=on") == 0) {
+            ccf->imported = 1;
+
+        } else if (ngx_strcmp(value[i].data, "imported=off") == 0) {
+            ccf->imported = 0;
+
+        } else {
+            return ngx_http_commerce_coupon_core->invalid(cf, &value[i], "max=1..8, imported=on|off");
         }
-
-        ccf->max = n;
     }
 
     if (ngx_http_commerce_coupon_core->needs_order(cf) != NGX_CONF_OK) {

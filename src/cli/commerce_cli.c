@@ -50,6 +50,9 @@ static const commerce_cli_command_t  cli_commands[] = {
       "number, id, state, from, until, minted, used" },
     { "coupon", "mint", commerce_cli_coupon_mint, "CAMPAIGN COUNT [--holder USER]",
       "new codes as CSV" },
+    { "coupon", "import", commerce_cli_coupon_import,
+      "CAMPAIGN FILE.csv [--dry-run] [--anew] [--errors N] [--rejects FILE]",
+      "codes made elsewhere, from code[,holder]" },
     { "coupon", "show", commerce_cli_coupon_show, "CODE|CAMPAIGN/SERIAL",
       "one coupon's state" },
     { "coupon", "list", commerce_cli_coupon_list, "--user USER",
@@ -326,5 +329,7 @@ cli_help(FILE *to)
             "people import: columns in any order, id required; an empty role or status and a\n"
             "  column that is missing leave a person as it is (new: customer, active); an empty\n"
             "  upline or user means none\n"
+            "coupon import: the same file goes on where an earlier run ended; --anew gives up the\n"
+            "  unfinished import of another file; --errors shows more than 20 lines\n"
             "exit codes: 0 done, 1 refused or failed, 2 usage\n");
 }

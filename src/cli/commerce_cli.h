@@ -172,6 +172,7 @@ int commerce_cli_campaign_get(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_campaign_list(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_coupon_mint(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_coupon_list(commerce_cli_t *cli, int argc, char **argv);
+int commerce_cli_coupon_import(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_coupon_show(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_token_inspect(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_token_issue(commerce_cli_t *cli, int argc, char **argv);

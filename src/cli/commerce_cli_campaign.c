@@ -94,6 +94,14 @@ campaign_put_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
     if (rc == COMMERCE_OK) {
         campaign.number = existing.number;
         campaign.minted = existing.minted;
+
+        if (campaign.imported != existing.imported && existing.minted != 0) {
+            return commerce_cli_fail(cli, "%s: the %u codes of campaign \"%.*s\" are %s: \"codes\" of a campaign"
+                                     " that has some cannot change, make another campaign", put->path,
+                                     existing.minted, commerce_cli_arg(campaign.id),
+                                     existing.imported ? "imported" : "signed");
+        }
+
         put->number = existing.number;
 
         if (campaign_text(cli, &existing, txn->arena, &before) != COMMERCE_CLI_OK
@@ -261,6 +269,10 @@ campaign_write(commerce_write_t *w, const commerce_campaign_t *campaign)
         commerce_write_open(w, "redeem", '{');
         commerce_write_text(w, "qr", commerce_string("required"));
         commerce_write_close(w, '}');
+    }
+
+    if (campaign->imported) {
+        commerce_write_text(w, "codes", commerce_string("imported"));
     }
 
     commerce_write_bool(w, "enabled", campaign->enabled);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "../commerce_imported.h"
 #include "commerce_cli_check.h"
 
 #define CHECK_DUE_DIGITS  16
@@ -57,6 +58,9 @@ static void check_due(commerce_cli_check_t *check, const commerce_cli_record_t *
     const char *name);
 static void check_parked(commerce_cli_check_t *check, const commerce_cli_record_t *record,
     const char *name);
+static void check_imported(commerce_cli_check_t *check, const commerce_cli_record_t *record);
+static void check_import(commerce_cli_check_t *check, const commerce_cli_record_t *record,
+    const char *name);
 static void check_print(commerce_cli_check_t *check, const char *format, va_list args);
 static bool check_key(const commerce_cli_record_t *record, const commerce_path_t *path);
 static void check_highest(commerce_cli_check_t *check, unsigned kind, uint64_t number);
@@ -101,7 +105,7 @@ commerce_cli_check_records(commerce_cli_check_t *check)
     int          rc;
     const char  *kind;
 
-    for (kind = "pPugGlLbkKcywoidqs"; *kind != '\0'; kind++) {
+    for (kind = "pPugGlLbkKcywoidqsxX"; *kind != '\0'; kind++) {
         rc = commerce_cli_scan(check->cli, *kind, check_visit, check);
 
         if (rc != COMMERCE_CLI_OK) {
@@ -171,6 +175,12 @@ check_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data
         break;
     case 'q':
         check_parked(check, record, name);
+        break;
+    case 'x':
+        check_imported(check, record);
+        break;
+    case 'X':
+        check_import(check, record, name);
         break;
     default:
         break;
@@ -674,6 +684,60 @@ check_parked(commerce_cli_check_t *check, const commerce_cli_record_t *record, c
     if (commerce_order_owner(&check->cli->reader, record->name, &user, &key) != COMMERCE_ABSENT) {
         commerce_cli_check_say(check, "parked notice \"%s\": its order is there, but was not told",
                                name);
+    }
+}
+
+
+/* a code made elsewhere leads to a coupon of a campaign that has such codes */
+
+static void
+check_imported(commerce_cli_check_t *check, const commerce_cli_record_t *record)
+{
+    commerce_campaign_t  campaign;
+    commerce_imported_t  coupon;
+
+    if (record->name.len != COMMERCE_IMPORTED_HASH
+        || commerce_imported_decode(record->value, &coupon) != COMMERCE_OK)
+    {
+        commerce_cli_check_say(check, "an imported code is unreadable");
+        return;
+    }
+
+    /* what is wrong with a campaign is said once, not for each of its codes */
+
+    if (check->imported_campaign != coupon.campaign) {
+        check->imported_campaign = coupon.campaign;
+        check->imported_minted = UINT32_MAX;
+
+        if (commerce_campaign_read(&check->cli->reader, coupon.campaign, &campaign, NULL) != COMMERCE_OK
+            || !campaign.imported)
+        {
+            commerce_cli_check_say(check, "imported codes lead to campaign number %u, which is not there or whose"
+                                   " codes are signed", coupon.campaign);
+            return;
+        }
+
+        check->imported_minted = campaign.minted;
+    }
+
+    if (coupon.serial >= check->imported_minted) {
+        commerce_cli_check_say(check, "an imported code leads to serial %u of campaign number %u, which has only %u",
+                               coupon.serial, coupon.campaign, check->imported_minted);
+    }
+}
+
+
+static void
+check_import(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name)
+{
+    commerce_import_t  import;
+
+    if (commerce_import_decode(record->value, &import) != COMMERCE_OK) {
+        commerce_cli_check_say(check, "the import into campaign %s: unreadable", name);
+
+    } else if (import.done != import.rows) {
+        commerce_cli_check_note(check, "the import into campaign %s is not finished: %llu of %llu codes", name,
+                                (unsigned long long) import.done, (unsigned long long) import.rows);
     }
 }
 

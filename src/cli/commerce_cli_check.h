@@ -38,6 +38,8 @@ typedef struct {
     int64_t                       totals[COMMERCE_CODE_CAMPAIGN_MAX + 1];
     int64_t                       claims[COMMERCE_CODE_CAMPAIGN_MAX + 1];
     int64_t                       doubt;
+    unsigned                      imported_campaign;    /* of the last imported code, and how many it has */
+    uint32_t                      imported_minted;
     uint64_t                      highest[4];   /* person, group, room, campaign */
 } commerce_cli_check_t;
 

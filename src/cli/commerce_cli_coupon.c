@@ -4,6 +4,7 @@
  * commerce coupon: minting codes, and looking at one.
  */
 
+#include "../commerce_imported.h"
 #include "commerce_cli.h"
 
 #define COUPON_MINT_EVENT  2048
@@ -27,6 +28,7 @@ static void coupon_mint_holder(commerce_cli_t *cli, commerce_txn_t *txn, const c
 static int coupon_mint_event(commerce_cli_t *cli, commerce_txn_t *txn, coupon_mint_t *mint);
 static int coupon_mint_print(commerce_cli_t *cli, const coupon_mint_t *mint, bool header);
 static int coupon_code(commerce_cli_t *cli, commerce_str_t text, commerce_code_t *code);
+static int coupon_imported(commerce_cli_t *cli, commerce_str_t text, commerce_code_t *code);
 static int coupon_serial(commerce_cli_t *cli, commerce_str_t text, commerce_str_t *campaign,
     uint32_t *serial);
 static int coupon_show(commerce_cli_t *cli, const commerce_campaign_t *campaign, uint32_t serial,
@@ -147,6 +149,11 @@ coupon_mint_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
 
     if (rc != COMMERCE_OK) {
         return commerce_cli_unreadable(cli, "campaign", mint->campaign_id);
+    }
+
+    if (campaign.imported) {
+        return commerce_cli_fail(cli, "the codes of campaign \"%.*s\" are made elsewhere: bring them in with"
+                                 " \"commerce coupon import\"", commerce_cli_arg(mint->campaign_id));
     }
 
     if (campaign.holder_required && mint->holder.len == 0) {
@@ -308,6 +315,10 @@ commerce_cli_coupon_show(commerce_cli_t *cli, int argc, char **argv)
         return COMMERCE_CLI_FAILED;
     }
 
+    if (id.len == 0 && code.campaign == 0 && coupon_imported(cli, text, &code) != COMMERCE_CLI_OK) {
+        return COMMERCE_CLI_FAILED;
+    }
+
     if (id.len != 0) {
         rc = commerce_campaign_find(&cli->reader, id, &campaign, NULL);
 
@@ -332,26 +343,53 @@ commerce_cli_coupon_show(commerce_cli_t *cli, int argc, char **argv)
 static int
 coupon_code(commerce_cli_t *cli, commerce_str_t text, commerce_code_t *code)
 {
-    commerce_reason_t  reason;
+    commerce_reason_t          parsed, reason;
+    commerce_imported_code_t   imported;
 
-    if (commerce_code_parse(text, code) != COMMERCE_R(OK)) {
-        return commerce_cli_fail(cli, "\"%s\" is no coupon (COUPON_MALFORMED): give a code of %d"
-                                 " characters, or campaign/serial", commerce_cli_text(cli, text),
-                                 COMMERCE_CODE_TEXT);
+    parsed = commerce_code_parse(text, code);
+
+    if (parsed != COMMERCE_R(OK) && commerce_imported_parse(text, &imported) != NULL) {
+        return commerce_cli_fail(cli, "\"%s\" is no coupon (COUPON_MALFORMED): give a code, or"
+                                 " campaign/serial", commerce_cli_text(cli, text));
     }
 
     if (commerce_cli_keys(cli) != COMMERCE_CLI_OK) {
         return COMMERCE_CLI_FAILED;
     }
 
-    reason = commerce_code_verify(cli->ring, cli->shop, code);
+    reason = parsed == COMMERCE_R(OK) ? commerce_code_verify(cli->ring, cli->shop, code) : parsed;
 
     if (reason != COMMERCE_R(OK)) {
-        return commerce_cli_fail(cli, "this code was not signed by key %u of this keyring for shop"
-                                 " \"%s\" (%.*s): it is mistyped, forged, another shop's, or its"
-                                 " key is retired", code->key_id, cli->shop_name,
-                                 commerce_cli_arg(commerce_reason(reason)->name));
+        memset(code, 0, sizeof(commerce_code_t));       /* made elsewhere, if it is one */
     }
+
+    return COMMERCE_CLI_OK;
+}
+
+
+/* a code that was not signed here: is it one that was imported? */
+static int
+coupon_imported(commerce_cli_t *cli, commerce_str_t text, commerce_code_t *code)
+{
+    int                        rc;
+    commerce_imported_t        found;
+    commerce_imported_code_t   imported;
+
+    rc = commerce_imported_parse(text, &imported) == NULL
+         ? commerce_imported_find(&cli->reader, cli->ring, &imported, &found) : COMMERCE_ABSENT;
+
+    if (rc == COMMERCE_ERROR) {
+        return commerce_cli_unreadable(cli, "coupon", text);
+    }
+
+    if (rc == COMMERCE_ABSENT) {
+        return commerce_cli_fail(cli, "this code was neither signed by a key of this keyring for shop \"%s\""
+                                 " (COUPON_BAD_SIGNATURE) nor imported (COUPON_NOT_FOUND): it is mistyped,"
+                                 " forged, another shop's, or its key is retired", cli->shop_name);
+    }
+
+    code->campaign = found.campaign;
+    code->serial = found.serial;
 
     return COMMERCE_CLI_OK;
 }

@@ -1,0 +1,356 @@
+#!/usr/bin/perl
+
+# Copyright (C) ngx_commerce authors
+#
+# Codes made elsewhere: read line by line, written in pieces that survive kill -9, and then coupons like any others.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Test::More;
+use Test::NgxCommerce;
+use Time::HiRes qw(sleep time);
+
+my $t = Test::NgxCommerce->new;
+my $T0 = 1_800_000_000;
+
+$t->clock($T0);
+$t->keys;
+$ENV{TMPDIR} = $t->dir;
+
+$t->campaign(id => 'old', discount => { fixed => 100 }, codes => 'imported');
+$t->campaign(id => 'older', discount => { fixed => 50 }, codes => 'imported');
+$t->campaign(id => 'own', discount => { fixed => 100 }, codes => 'imported', holder => 'required');
+$t->campaign(id => 'signed', discount => { fixed => 200 }, codes => 'signed');
+my @signed = $t->coupons('signed', 3);
+
+# (exit code, output, errors) of an import
+
+sub import
+{
+    my ($campaign, $csv, @more) = @_;
+    my $file = ref $csv ? $$csv : $t->write_file('codes.csv', $csv);
+
+    return $t->cli('coupon', 'import', $campaign, $file, @more);
+}
+
+# lines of the errors that tell about a line of the file
+
+sub lines { return [ map { /codes\.csv:(\d+: .*)/ ? $1 : () } split /\n/, $_[0] ] }
+
+sub shown
+{
+    my ($code, $what) = @_;
+    my ($rc, $out) = $t->cli('coupon', 'show', $code);
+
+    return $rc == 0 && $out =~ /^$what\s+(\S+)/m ? $1 : undef;
+}
+
+sub sound
+{
+    my ($name) = @_;
+    my ($rc, $out, $err) = $t->cli(qw(store check));
+
+    is($rc, 0, "$name: store check") or diag "$out$err";
+}
+
+
+# every kind of line
+
+{
+    my $long = 'L' x 64;
+    my $csv = "\xef\xbb\xbf" . join "\r\n",
+        'code', 'ABCD-1234', '"EFGH 5678"', 'abcd1234', '', 'AB-', "$long", "${long}L", 'QWER,TY', 'a!bcd', 'x"y',
+        '"unended', "K\xc3\xb6ln", '....', $signed[0], substr($signed[0], 0, 19) . 'Z', 'Y' x 5000, 'LAST_1';
+
+    my ($rc, $out, $err) = import('old', $csv, '--dry-run');
+    is($rc, 1, 'dry run: some lines are not imported');
+    is($out, "nothing is written, it would be: imported 6, not imported 10: 9 bad, 1 twice in the file, 0 in the store"
+             . " already\n", 'dry run: summary');
+    is(shown('ABCD1234', 'coupon'), undef, 'nothing is written');
+
+    ($rc, $out, $err) = import('old', $csv, '--rejects', $t->dir . '/rejects.csv');
+
+    my $sign = 'has a character other than letters, digits, "_", ".", "-" and spaces';
+    my @expected = (
+        '6: is shorter than 4 characters', '8: is longer than 64 characters',
+        '9: has 2 fields where the first line names 1 columns', "10: $sign", '11: has a quote where none may be',
+        '12: has a quote where none may be', "13: $sign", '15: is a code that was signed here',
+        '17: is longer than 4096 bytes', '4: has the code of line 2',
+    );
+
+    is_deeply(lines($err), \@expected, 'each line that is not imported, by number') or diag $err;
+    is($rc, 1, 'exit code');
+    is($out, "imported 6, not imported 10: 9 bad, 1 twice in the file, 0 in the store already\n", 'summary');
+
+    my @rejects = split /\n/, $t->read_file('rejects.csv');
+    is(shift @rejects, 'line,reason', 'rejects: columns');
+    is_deeply([ map { s/^(\d+),"?(.*?)"?$/$1: $2/r =~ s/""/"/gr } @rejects ], \@expected, 'rejects: all of them');
+
+    for my $code ('abcd 1234', 'EFGH5678', $long, '....', substr($signed[0], 0, 19) . 'Z', 'last_1') {
+        is(shown($code, 'state'), 'issued', 'an imported code is a coupon');
+    }
+
+    is(shown('ABCD1235', 'state'), undef, 'another is not');
+    is(shown($signed[0], 'coupon'), 'signed/0', 'a signed code is what it was');
+
+    ($rc, $out) = import('older', "code\nABCD1234\nNEWCODE1\n");
+    is($out, "imported 1, not imported 1: 0 bad, 0 twice in the file, 1 in the store already\n", 'in another campaign');
+    ($rc, $out, $err) = import('old', "code\nabcd 1234\nNEWCODE2\n");
+    is_deeply(lines($err), [ '2: has a code that is in this campaign already' ], 'in this campaign');
+
+    ($rc, $out, $err) = import('old', "code\n" . join '', map { "$_\n" } map { 'x' x ($_ % 4) } 101 .. 300);
+    is(scalar @{lines($err)}, 20, 'twenty lines are shown');
+    like($err, qr/130 more lines like these: --rejects FILE/, 'the others are counted');
+    ($rc, $out, $err) = import('old', "code\nx\ny\nz\n", '--errors', 2);
+    is(scalar @{lines($err)}, 2, 'or as many as one likes');
+
+    sound('all kinds of lines');
+}
+
+
+# files that are none
+
+{
+    my $before = $t->cli_ok(qw(store stat));
+
+    for my $case (
+        [ '', qr/is empty: its first line names the columns/, 'an empty file' ],
+        [ "\n\n", qr/is empty/, 'blank lines' ],
+        [ "ABCD1234\n", qr/first line must name the columns/, 'no header' ],
+        [ "code,value\nABCD9999,1\n", qr/first line must name the columns/, 'another column' ],
+        [ "code,code\nABCD9999,1\n", qr/first line must name the columns/, 'a column twice' ],
+        [ "holder\nbob\n", qr/first line must name the columns/, 'no code' ],
+        [ "\"code\nABCD9999\n", qr/quote where none may be/, 'a quote in the header' ],
+    ) {
+        my ($rc, $out, $err) = import('old', $case->[0]);
+
+        is($rc, 1, "$case->[2]: refused");
+        like($err, $case->[1], "$case->[2]: why");
+    }
+
+    like((import('nope', "code\nABCD9999\n"))[2], qr/there is no campaign "nope"/, 'no campaign');
+    like((import('signed', "code\nABCD9999\n"))[2], qr/are signed/, 'a campaign of signed codes');
+    like(($t->cli(qw(coupon mint old 1)))[2], qr/are made elsewhere/, 'a campaign of imported ones mints none');
+    like((import('old', \'/nonexistent.csv'))[2], qr/cannot open/, 'no file');
+    like((import('old', \$t->dir))[2], qr/is a directory/, 'a directory');
+    is(($t->cli(qw(coupon import old)))[0], 2, 'usage');
+
+    my ($rc, $out, $err) = $t->cli('campaign', 'put', $t->write_file('c.json',
+        '{"v":1,"id":"old","discount":{"fixed":100},"enabled":true}'));
+    like($err, qr/"codes" of a campaign that has some cannot change/, 'what a campaign has stays');
+    ($rc, $out, $err) = $t->cli('campaign', 'put', $t->write_file('c.json',
+        '{"v":1,"id":"w","discount":{"fixed":100},"codes":"foreign","enabled":true}'));
+    like($err, qr/"codes".*"signed" or "imported"/, 'another word');
+    like($t->cli_ok(qw(campaign get old)), qr/"codes":"imported"/, 'campaign get');
+
+    is($t->cli_ok(qw(store stat)), $before, 'nothing was written');
+}
+
+
+# killed at any point, the same command goes on; a changed file is noticed
+
+{
+    my @codes = map { sprintf 'KILL%05d%s', $_, chr(65 + $_ % 26) } 1 .. 12_000;
+    my $csv = "code\n" . join '', map { "$_\n" } @codes, 'twice1', 'bad!', 'TWICE-1';
+    my $file = $t->write_file('codes.csv', $csv);
+
+    $t->campaign(id => 'big', discount => { fixed => 100 }, codes => 'imported');
+
+    my ($kills, $resumed, $out, $rc) = (0, 0);
+
+    for my $try (1 .. 60) {
+        my $count = sub { $t->cli_ok(qw(campaign list)) =~ /^\d+\tbig\t.*?\t(\d+)\t\d+$/m ? $1 : -1 };
+        my $before = $count->();
+
+        last if $before == 12_001;
+
+        my $log = $t->dir . '/import.log';
+        my $pid = fork // die "fork: $!\n";
+
+        if ($pid == 0) {
+            open STDOUT, '>', $log;
+            open STDERR, '>&', \*STDOUT;
+            $ENV{COMMERCE_KEYS} = $t->dir . '/keys.json';
+            $ENV{COMMERCE_STORE} = $t->dir . '/store';
+            $ENV{COMMERCE_SHOP} = 'demo';
+            exec(($ENV{TEST_NGINX_MODULES} || "$Test::NgxCommerce::ROOT/build") . '/commerce', 'coupon', 'import', 'big',
+                 $file) or POSIX::_exit(127);
+        }
+
+        # as soon as it has written something more, or is done
+
+        $t->wait_for(sub { $count->() > $before || waitpid($pid, POSIX::WNOHANG()) == $pid }, 30);
+        $kills++ if kill(0, $pid) && kill KILL => $pid;
+        waitpid $pid, 0;
+
+        my $now = $count->();
+        $resumed++ if $before > 0 && $now > $before;
+
+        if ($try == 1 && $now < 12_001) {
+            my $changed = $t->write_file('changed.csv', $csv . "ONEMORE\n");
+            my ($code, undef, $err) = import('big', \$changed);
+
+            is($code, 1, 'a changed file is not gone on with');
+            like($err, qr/not finished: \d+ of 12002 codes of another file/, '... and why');
+            sound('in the middle');
+        }
+    }
+
+    cmp_ok($kills, '>', 0, 'it was killed');
+    cmp_ok($resumed, '>', 0, 'and went on');
+
+    ($rc, $out) = import('big', \$file);
+    like($out, qr/^imported \d+ \(and \d+ by an earlier run\), not imported 2: 1 bad, 1 twice in the file, 0 in/,
+         'the last run has nothing to do');
+
+    my %serials;
+    my $lost = 0;
+
+    for my $code (@codes[0, 1, 5000, 11_998, 11_999], 'TWICE1') {
+        my $coupon = shown($code, 'coupon');
+
+        defined $coupon ? $serials{$coupon}++ : $lost++;
+    }
+
+    is($lost, 0, 'every code is there');
+    is(scalar(CORE::keys %serials), 6, 'each is a coupon of its own');
+    like($t->cli_ok(qw(campaign list)), qr/\tbig\t.*\t12001\t0$/m, 'as many coupons as codes: none twice');
+    sound('after many kills');
+
+    # another file, when the first is finished; and --anew when it is not
+
+    my ($code, $text) = import('big', "code\nANOTHER1\n");
+    is($text, "imported 1, not imported 0: 0 bad, 0 twice in the file, 0 in the store already\n", 'another file');
+    is(scalar(grep { /^commerce-/ } files()), 0, 'no temporary file stays');
+}
+
+sub files { opendir my $dir, $t->dir or die; return readdir $dir }
+
+
+# then they are coupons like any others
+
+$t->storefront(8081, '--verdict-keys', $t->write_file('verdict.keys', $t->cli_ok(qw(keys export verdict))));
+
+my $order = <<'EOC';
+            commerce_order key=json:/client_key lines=json:/items id=response:/data/order_no
+                           payable=response:/data/pay_amount;
+            commerce_order_line id=/sku qty=/count price=/price;
+            commerce_order_success status=200 json=/code:0;
+            commerce_coupon_redeem on=paid;
+            proxy_pass http://127.0.0.1:8081;
+EOC
+
+$t->http_conf(<<"EOC")->run;
+    server {
+        listen          127.0.0.1:8080;
+        commerce_shop   demo;
+        commerce        enforce;
+        commerce_user   \$http_x_user verified;
+
+        location /api/orders { commerce_coupon_code json:/coupons max=2 imported=on;
+$order
+        }
+    }
+
+    server {
+        listen          127.0.0.1:8082;
+        commerce_shop   demo;
+        commerce        enforce;
+        commerce_user   \$http_x_user verified;
+
+        location /api/orders { commerce_coupon_code json:/coupons max=2;
+$order
+        }
+    }
+EOC
+
+my $n = 0;
+
+sub order
+{
+    my ($user, $codes, %o) = @_;
+
+    return $t->post('/api/orders', {
+        client_key => $o{key} // 'k' . ++$n, items => [ { sku => 's', count => 1, price => 1000 } ], coupons => $codes,
+    }, headers => { 'X-User' => $user }, port => $o{port} // 8080);
+}
+
+sub answers
+{
+    my ($user, $codes, $status, $name, %o) = @_;
+    my $answer = order($user, $codes, %o);
+
+    is($answer->status, $status, $name) or diag $answer->body;
+
+    return $answer;
+}
+
+sub reason_of
+{
+    my ($key) = @_;
+    my ($event) = grep { ($_->{order_key} // '') eq $key }
+        $t->wait_events(sub { grep { $_->{type} eq 'deny' && ($_->{order_key} // '') eq $key } @_ });
+
+    return (map { $_->{reason} } grep { ($_->{order_key} // '') eq $key } $t->events('deny'))[0];
+}
+
+{
+    is(answers('a', [ 'abcd-1234' ], 200, 'an imported code, in another spelling', key => 'first')
+           ->json->{data}{pay_amount}, 900, 'takes its discount');
+    is(shown('ABCD1234', 'state'), 'reserved', 'reserved');
+    answers('a', [ 'abcd-1234' ], 200, 'a retry', key => 'first');
+    like(order('a', [ 'ABCD 1234' ], key => 'first')->body, qr/this key is another order/,
+         'a retry in yet another spelling reaches the backend, which thinks otherwise');
+    is(order('a', [ 'EFGH5678' ], key => 'first')->code, 'ORDER_KEY_REUSED', 'the same key with another code');
+    answers('b', [ 'ABCD1234' ], 422, "another's order", key => 'held');
+    is(reason_of('held'), 'COUPON_HELD_BY_OTHER_ORDER', '... in the log');
+
+    answers('b', [ 'NOSUCHCODE' ], 422, 'no such code', key => 'none');
+    is(reason_of('none'), 'COUPON_NOT_FOUND', '... in the log');
+    answers('b', [ '!!' ], 422, 'no code at all', key => 'malformed');
+    is(reason_of('malformed'), 'COUPON_MALFORMED', '... in the log');
+    answers('c', [ 'EFGH5678', 'efgh-5678' ], 422, 'one code twice', key => 'twice');
+    is(reason_of('twice'), 'COUPON_DUPLICATE', '... in the log');
+    is(answers('c', [ 'EFGH5678', $signed[1] ], 200, 'one of each kind')->json->{data}{pay_amount}, 700, 'both count');
+    is(answers('d', [ substr($signed[0], 0, 19) . 'Z' ], 200, 'a code that looks like a signed one')
+           ->json->{data}{pay_amount}, 900, 'is found, too');
+
+    answers('e', [ 'LAST_1' ], 422, 'where no imported codes are taken', port => 8082, key => 'off');
+    is(reason_of('off'), 'COUPON_MALFORMED', '... it is no code');
+    is(answers('e', [ $signed[2] ], 200, 'signed ones are taken', port => 8082)->json->{data}{pay_amount}, 800,
+       'there, too');
+
+    my ($rc, $out) = import('own', "holder,code\nowner,MINE0001\n\"ow,ner\",MINE0002\n,MINE0003\n");
+    is($out, "imported 2, not imported 1: 1 bad, 0 twice in the file, 0 in the store already\n", 'with holders');
+    is(shown('MINE0002', 'holder'), 'ow,ner', 'whose it is');
+    answers('f', [ 'MINE0001' ], 422, "somebody else's", key => 'holder');
+    is(reason_of('holder'), 'COUPON_HOLDER_MISMATCH', '... in the log');
+    answers('owner', [ 'MINE0001' ], 200, "the holder's own");
+
+    # guessing them is stopped like any guessing
+
+    answers('g', [ "GUESS00$_" ], 422, "guess $_") for 1 .. 5;
+    answers('g', [ 'LAST_1' ], 429, 'no more of them, not even a good one');
+    is(shown('LAST_1', 'state'), 'issued', '... it is untouched');
+
+    sound('in use');
+}
+
+
+# codes stand nowhere but in the file
+
+{
+    my $found = '';
+
+    for my $file ('events.jsonl', 'error.log', glob $t->dir . '/store/data.mdb') {
+        my $text = uc $t->read_file($file);
+
+        $found .= "$file: $_ " for grep { index($text, $_) >= 0 } 'ABCD1234', 'KILL00001', 'NOSUCHCODE', 'MINE0001';
+    }
+
+    is($found, '', 'neither in the logs nor in the store');
+}
+
+$t->done_testing;
