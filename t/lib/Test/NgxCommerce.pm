@@ -39,6 +39,8 @@ our @EXPORT_OK = qw(answer_parse free_port json);
 
 our $ROOT = abs_path(dirname(__FILE__) . '/../../..');
 
+my $PATIENCE = length($ENV{TEST_NGINX_VALGRIND} // '') ? 10 : 1;       # everything takes so much longer
+
 my @MODULES = qw(
     ngx_commerce_module
     ngx_http_commerce_attribution_module
@@ -182,7 +184,7 @@ sub _globals
     push @lines, "user $self->{user};" if $> == 0;
     push @lines, "pid $self->{dir}/nginx.pid;";
     push @lines, "error_log $self->{dir}/error.log " . ($ENV{TEST_NGINX_DEBUG} ? 'debug;' : 'info;');
-    push @lines, 'worker_rlimit_nofile 8192;';
+    push @lines, 'worker_rlimit_nofile 8192;' if $PATIENCE == 1;        # valgrind keeps some for itself
     push @lines, map { "env $_;" } qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS) if _sanitized();
     push @lines, $ENV{TEST_NGINX_GLOBALS} if $ENV{TEST_NGINX_GLOBALS};
 
@@ -614,7 +616,8 @@ sub _masters
 }
 
 
-# nginx makes a session of its own, which an upgraded generation stays in: nobody else's processes are in it.
+# nginx makes a session of its own, which an upgraded generation stays in.  The number of a session that has
+# ended is given out again, so that the process must also have a file of ours open: its error log, at least.
 
 sub _processes
 {
@@ -623,8 +626,16 @@ sub _processes
     return grep {
         my $stat = _stat($_);
 
-        $stat && $self->{sessions}{$stat->{session}} && $stat->{state} ne 'Z';
+        $stat && $self->{sessions}{$stat->{session}} && $stat->{state} ne 'Z' && $self->_has_open($_);
     } _pids();
+}
+
+
+sub _has_open
+{
+    my ($self, $pid) = @_;
+
+    return scalar grep { (readlink // '') =~ m{^\Q$self->{dir}\E/} } glob "/proc/$pid/fd/*";
 }
 
 
@@ -671,7 +682,32 @@ sub _title
 
     $title =~ tr/\0/ /;
 
-    return $title;
+    return $title =~ /valgrind/ ? _valgrind_title($pid) : $title;
+}
+
+
+# Under valgrind nginx cannot change its title: pid files tell who is master, the error log who is leaving.
+
+sub _valgrind_title
+{
+    my ($pid) = @_;
+
+    my ($self) = grep { my $stat = _stat($pid); $stat && $_->{sessions}{$stat->{session}} || _is_master($_, $pid) }
+        values %live;
+
+    return '' if !$self;
+    return 'nginx: master process' if _is_master($self, $pid);
+    return 'nginx: worker process is shutting down' if $self->log_lines(qr/ $pid#\d+: gracefully shutting down/);
+    return 'nginx: worker process' if $self->log_lines(qr/: start worker process $pid$/);
+    return 'nginx: cache manager process';
+}
+
+
+sub _is_master
+{
+    my ($self, $pid) = @_;
+
+    return scalar grep { $self->read_file($_) =~ /^$pid$/m } 'nginx.pid', 'nginx.pid.oldbin';
 }
 
 
@@ -1153,7 +1189,7 @@ sub _clean
 sub _wait
 {
     my ($code, $timeout) = @_;
-    my $deadline = time + $timeout;
+    my $deadline = time + $timeout * $PATIENCE;
 
     while (1) {
         my $result = $code->();
@@ -1474,6 +1510,6 @@ for it (5 s).  C<wait_for(sub, $timeout)> waits for anything.  C<log_lines(qr/..
 
 TEST_NGINX_BINARY, TEST_NGINX_MODULES (default build/: the .so files and the tool), TEST_NGINX_GLOBALS,
 TEST_NGINX_GLOBALS_HTTP, TEST_NGINX_DEBUG (debug log), TEST_NGINX_LEAVE (keep the folder), TEST_NGINX_PRELOAD
-(sanitizer libraries for nginx).
+(sanitizer libraries for nginx), TEST_NGINX_VALGRIND (where valgrind writes its reports; see t/valgrind).
 
 =cut
