@@ -1,0 +1,378 @@
+package Model::Truth;
+
+# Copyright (C) ngx_commerce authors
+#
+# What the gateway has, read from outside: by the tool, and from the event log.  It is compared with what the
+# model holds for possible, the log with the store, and both with what was asked for.
+#
+#   my $truth = Model::Truth->new(t => $t, world => $world, broken => sub { ... });
+#
+#   $truth->orders(@orders)     reads orders, and tells the model what they are
+#   $truth->coupons(@codes)     who has them; one owner, the order's
+#   $truth->counters(@ids)      uses that are counted are uses that there are
+#   $truth->log                 reads on in the log and checks it
+#   $truth->store               store check
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use JSON::PP ();
+use Model::Blake2b;
+
+my $JSON = JSON::PP->new->utf8->canonical;
+my %USE = (reserved => 'R', redeemed => 'D', released => 'F', rolled_back => 'B', lost => 'L');
+
+
+sub new
+{
+    my ($class, %option) = @_;
+
+    return bless { %option, at => {}, ids => {}, coupons => {}, orders => {}, links => {}, seqs => {}, events => 0,
+        again => 0, torn => 0, users => {} }, $class;
+}
+
+
+# run here and not by cli(), which polls: there are hundreds
+
+sub tool
+{
+    my ($self, @args) = @_;
+    my $t = $self->{t};
+    my $dir = $t->dir;
+
+    local @ENV{qw(COMMERCE_KEYS COMMERCE_STORE COMMERCE_SHOP COMMERCE_CLOCK)}
+        = ("$dir/keys.json", "$dir/store", 'demo', "$dir/clock");
+
+    my $pid = open my $pipe, '-|';
+
+    die "cannot fork: $!\n" if !defined $pid;
+
+    if ($pid == 0) {
+        open STDERR, '>&', \*STDOUT;
+        exec "$t->{modules}/commerce", @args or POSIX::_exit(127);
+    }
+
+    my $text = join '', <$pipe>;
+
+    close $pipe;
+
+    return ($? >> 8, $text);
+}
+
+
+sub order
+{
+    my ($self, $order) = @_;
+    my ($code, $text) = $self->tool('order', 'show', $order->{key}, '--user', $order->{user});
+
+    return $JSON->decode($text) if $code == 0;
+    return { state => 'none', coupons => [] } if $text =~ /has no order with the key/;
+
+    die "commerce order show $order->{key}: $text\n";
+}
+
+
+# each order is in a state that is possible; from now on it is known
+
+sub orders
+{
+    my ($self, @orders) = @_;
+
+    for my $order (@orders) {
+        my $shown = $self->order($order);
+        my $uses = join '', map { $USE{$_->{use}} // '?' } @{$shown->{coupons}};
+        my $names = join ' ', map { "$_->{campaign}/$_->{serial}" } @{$shown->{coupons}};
+
+        my ($gen) = grep { $names eq join ' ', map { $self->_name($_) } @{$order->{contents}[$_]{coupons}} }
+            grep { $shown->{state} eq 'none' || $order->{contents}[$_]{amount} == $shown->{claimed} }
+            0 .. $#{$order->{contents}};
+
+        $self->{users}{$shown->{buyer}} = $order->{user} if defined $shown->{buyer};
+        $order->{shown} = $shown;
+
+        if ($shown->{state} ne 'none' && !defined $gen) {
+            $self->_broken($order, "the store has an order that nobody sent: $shown->{claimed} $names");
+            next;
+        }
+
+        my $id = defined $shown->{id} && length $shown->{id} ? 1 : 0;
+
+        $self->_broken($order, "the store has another id: $shown->{id}") if $id && $shown->{id} ne $order->{id};
+
+        if (!$order->known($shown->{state}, $uses, $gen // 0, $id)) {
+            $self->_broken($order, "the store has it as $shown->{state} \"$uses\", which cannot be");
+        }
+
+        $self->{world}->looked($order, "$shown->{state} $uses");
+    }
+}
+
+
+sub _name
+{
+    my ($self, $code) = @_;
+    my $coupon = $self->{world}{coupons}{$code};
+
+    return "$coupon->{campaign}/$coupon->{serial}";
+}
+
+
+# what the orders say of a coupon is what the coupon says of its order
+
+sub coupons
+{
+    my ($self, @codes) = @_;
+
+    for my $code (@codes) {
+        my ($rc, $text) = $self->tool('coupon', 'show', $code);
+
+        die "commerce coupon show $code: $text\n" if $rc;
+
+        my %shown = $text =~ /^(\w+) +(\S+)/mg;
+        my @owners;
+
+        for my $use (values %{$self->{world}{uses}{$code} || {}}) {
+            my $order = $use->{order};
+            my $coupons = ($order->{shown} || $self->order($order))->{coupons};
+
+            push @owners, map { [ $order, $_->{use} ] }
+                grep { $_->{use} =~ /^re(?:served|deemed)$/ && "$_->{campaign}/$_->{serial}" eq $self->_name($code) } @$coupons;
+        }
+
+        $self->{coupons}{$self->_name($code)}{shown} = \%shown;
+        $self->{coupons}{$self->_name($code)}{owners} = scalar @owners;
+
+        my $said = @owners ? join ', ', map { "$_->[1] $_->[0]{key} $_->[0]{user}" } @owners : 'issued - -';
+
+        next if $said eq "$shown{state} $shown{order} $shown{user}";
+
+        $self->{broken}->("coupon $code is $shown{state} by $shown{user} $shown{order}, the orders say: $said",
+            $self->{world}->story(map { $_->{order} } values %{$self->{world}{uses}{$code} || {}}));
+    }
+}
+
+
+# nothing is counted twice and nothing leaks: the counter is the number of uses
+
+sub counters
+{
+    my ($self, @ids) = @_;
+    my ($code, $text) = $self->tool('campaign', 'list');
+
+    die "commerce campaign list: $text\n" if $code;
+
+    for my $id (@ids) {
+        my ($used) = $text =~ /^\d+\t\Q$id\E\t.*\t(\d+)$/m;
+        my $uses = 0;
+
+        $uses += $_->{owners} for map { $self->{coupons}{$self->_name($_)} || () }
+            grep { $self->{world}{coupons}{$_}{campaign} eq $id } keys %{$self->{world}{coupons}};
+
+        next if defined $used && $used == $uses;
+        $self->{broken}->("campaign $id: $uses uses, " . ($used // 'none') . ' are counted');
+    }
+}
+
+
+sub store
+{
+    my ($self) = @_;
+    my ($code, $text) = $self->tool('store', 'check');
+
+    $self->{broken}->("store check: $text") if $code;
+}
+
+
+sub _broken
+{
+    my ($self, $order, $text) = @_;
+
+    $self->{broken}->("$order->{user} $order->{key}: $text", $self->{world}->story($order));
+}
+
+
+# the log
+
+sub log
+{
+    my ($self) = @_;
+    my $path = $self->{t}->dir . '/events.jsonl';
+
+    open my $file, '<:raw', $path or die "cannot read $path: $!\n";
+    seek $file, $self->{offset} // 0, 0;
+
+    while (my $line = <$file>) {
+        last if $line !~ /\n\z/;
+
+        $self->{offset} = tell $file;
+        chomp $line;
+        $self->_line($line) if length $line;
+    }
+
+    $self->_follow;
+}
+
+
+# Empty and torn lines are what a killed writer or a full disk leaves behind.
+
+sub _line
+{
+    my ($self, $line) = @_;
+    my ($text, $rest) = $line =~ /^(\{"v":.*)(,"node":"[^"]*","epoch":\d+,"worker":\d+,"seq":\d+,"config":"\w+"(?:,"chain":"\w+")?\})$/;
+
+    if (!defined $rest) {
+        $self->{torn}++;
+        return;
+    }
+
+    my $event = eval { $JSON->decode($line) } or return $self->{broken}->("the log has no JSON: $line");
+    my $writer = "$event->{epoch}/$event->{worker}";
+
+    $self->{events}++;
+    $self->{broken}->("the log tells a secret: $line") if $self->{secret}->($line);
+    $self->{hash}{$writer} = $event->{chain_hash} if $event->{type} eq 'config';
+    $self->_link($writer, $event, "$text}") if defined $event->{chain};
+
+    return if $event->{type} !~ /^(?:order|paid|coupon_\w+|refund)$/;
+
+    if (my $first = $self->{ids}{$event->{id}}) {
+        $self->{again}++;
+        $self->{broken}->("two events with the id $event->{id}") if $first ne $event->{fp};
+        return;
+    }
+
+    $self->{ids}{$event->{id}} = $event->{fp};
+    push @{$self->{new}}, $event;
+}
+
+
+# One link in some is made again: BLAKE2b is slow in Perl.
+
+sub _link
+{
+    my ($self, $writer, $event, $text) = @_;
+    my $before = $self->{links}{$writer} // '0' x 32;
+
+    $self->{links}{$writer} = $event->{chain};
+    return if $self->{linked}{$writer}++ % ($self->{every} // 8);
+
+    # a config event may have got lost where there was no room: then nobody tells which hash it is
+
+    my @hashes = !exists $self->{hash}{$writer} ? (\&Model::Blake2b::blake2b_hex, \&sha256_hex)
+               : ($self->{hash}{$writer} // '') eq 'BLAKE2B-512' ? \&Model::Blake2b::blake2b_hex : \&sha256_hex;
+
+    $self->{checked}++;
+    $self->{broken}->("$writer: the chain is broken at seq $event->{seq}: $text")
+        if !grep { substr($_->("$before$text"), 0, 32) eq $event->{chain} } @hashes;
+}
+
+
+# each step of each coupon follows from the one before, and somebody asked for it
+
+sub _follow
+{
+    my ($self) = @_;
+
+    for my $event (splice @{$self->{new} || []}) {
+        my $user = $self->{users}{$event->{buyer}};
+        my $order = defined $user && $self->{world}{orders}{"$user $event->{order_key}"};
+
+        if ($order) {
+            $self->_event($order, $event);
+        }
+        else {
+            $self->{broken}->("an event of an order that nobody sent: " . $JSON->encode($event));
+        }
+    }
+}
+
+
+my %CAUSE = (
+    coupon_reserve  => [ 'order' ],
+    coupon_redeem   => [ 'accepted', 'confirm' ],
+    coupon_rollback => [ 'cancel' ],
+    paid            => [ 'confirm' ],
+);
+
+
+sub _event
+{
+    my ($self, $order, $event) = @_;
+    my $type = $event->{type};
+    my @causes = @{$CAUSE{$type} || []};
+
+    @causes = ('failed', 'let_go') if ($event->{reason} // '') eq 'COUPON_UPSTREAM_REJECTED';
+    @causes = ('failed', 'let_go') if $type eq 'order' && $event->{state} eq 'failed';
+    @causes = ('accepted') if $type eq 'order' && $event->{state} eq 'placed';
+    @causes = ('cancel') if $type eq 'order' && $event->{state} eq 'cancelled';
+
+    $self->_broken($order, "$type " . ($event->{state} // '') . ': nobody asked for it')
+        if @causes && !grep { $order->{cause}{$_} } @causes;
+
+    $order->{events}{$type}++ if $type !~ /^coupon/;
+
+    if ($type =~ /^coupon/) {
+        $self->_coupon_event($order, $event);
+    }
+    else {
+        $self->_broken($order, 'was paid twice') if $type eq 'paid' && $event->{state} eq 'paid'
+            && !defined $event->{reason} && $order->{paid_told}++;
+        $order->{last_event} = $event->{state};
+    }
+}
+
+
+sub _coupon_event
+{
+    my ($self, $order, $event) = @_;
+    my $name = "$event->{campaign}/$event->{serial}";
+    my $coupon = $self->{coupons}{$name} //= {};
+    my $last = $coupon->{last} // { to => 'issued' };
+
+    if (!grep { $name eq $self->_name($_) } map { @{$_->{coupons}} } @{$order->{contents}}) {
+        $self->_broken($order, "$event->{type} of $name, which it never named");
+    }
+
+    if ($event->{from} ne $last->{to}) {
+        $self->_broken($order, "$event->{type} of $name from $event->{from}, but it was $last->{to}");
+    }
+
+    if ($last->{to} =~ /^(?:reserved|redeemed)$/ && "$last->{order_key} $last->{buyer}" ne "$event->{order_key} $event->{buyer}") {
+        $self->_broken($order, "$event->{type} of $name, but it was $last->{order_key}'s");
+    }
+
+    $coupon->{last} = { map { $_ => $event->{$_} } qw(to order_key buyer type) };
+    $order->{steps}++;
+}
+
+
+# what the log told last is what the store has
+
+sub compare
+{
+    my ($self, @orders) = @_;
+
+    for my $name (grep { $self->{coupons}{$_}{shown} } keys %{$self->{coupons}}) {
+        my $coupon = $self->{coupons}{$name};
+        my $last = $coupon->{last} // { to => 'issued' };
+        my $order = $last->{to} =~ /^(?:reserved|redeemed)$/ ? $last->{order_key} : '-';
+        my $shown = delete $coupon->{shown};
+
+        $self->{broken}->("coupon $name is $shown->{state} by $shown->{order}, the log says $last->{to} by $order")
+            if $shown->{state} ne $last->{to} || $shown->{order} ne $order;
+    }
+
+    for my $order (@orders) {
+        my $told = $order->{last_event} // 'none';
+        my $state = $order->{shown}{state};
+
+        # an order is not told before its answer; one that was let go of was never one
+
+        next if $state eq 'pending' || ($state eq 'none' && $told =~ /^(?:none|failed)$/) || $state eq $told;
+        $self->_broken($order, "the store has it as $state, the log says $told");
+    }
+}
+
+
+1;
