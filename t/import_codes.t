@@ -23,6 +23,7 @@ $t->campaign(id => 'old', discount => { fixed => 100 }, codes => 'imported');
 $t->campaign(id => 'older', discount => { fixed => 50 }, codes => 'imported');
 $t->campaign(id => 'own', discount => { fixed => 100 }, codes => 'imported', holder => 'required');
 $t->campaign(id => 'signed', discount => { fixed => 200 }, codes => 'signed');
+$t->people("id,role,status,upline,user\nclerk,clerk,active,,u-clerk\n");
 my @signed = $t->coupons('signed', 3);
 
 # (exit code, output, errors) of an import
@@ -252,6 +253,9 @@ $t->http_conf(<<"EOC")->run;
         location /api/orders { commerce_coupon_code json:/coupons max=2 imported=on;
 $order
         }
+        location = /check { commerce_coupon_check code=json:/code; }
+        location = /qr { commerce_coupon_qr code=json:/code; }
+        location = /redeem { commerce_coupon_redeem_shop code=json:/code request=json:/request; }
     }
 
     server {
@@ -328,6 +332,24 @@ sub reason_of
     answers('f', [ 'MINE0001' ], 422, "somebody else's", key => 'holder');
     is(reason_of('holder'), 'COUPON_HOLDER_MISMATCH', '... in the log');
     answers('owner', [ 'MINE0001' ], 200, "the holder's own");
+
+    # at the counter of a shop
+
+    my $ask = sub { my ($uri, $user, %body) = @_; $t->post($uri, \%body, headers => { 'X-User' => $user }) };
+
+    my $answer = $ask->('/check', 'h', code => 'newcode-1');
+    is($answer->status, 200, 'a check knows an imported code') or diag $answer->body;
+    is($answer->json->{campaign}, 'older', '... and its campaign');
+    ok(!exists $answer->json->{code}, '... but makes up no code');
+    is($ask->('/check', 'h', code => 'NOSUCH99')->status, 422, 'a check of no code');
+
+    my $qr = $ask->('/qr', 'h', code => 'newcode-1')->json->{qr};
+    $answer = $ask->('/redeem', 'u-clerk', code => $qr, request => 'r1');
+    is($answer->status, 200, 'redeemed by its QR token') or diag $answer->body;
+    is(shown('NEWCODE1', 'state'), 'redeemed', '... it is');
+    $answer = $ask->('/redeem', 'u-clerk', code => 'NEWCODE2', request => 'r2');
+    is($answer->json->{campaign}, 'old', 'redeemed by its code') or diag $answer->body;
+    is($ask->('/redeem', 'u-clerk', code => 'NOSUCH99', request => 'r3')->status, 422, 'no such code');
 
     # guessing them is stopped like any guessing
 

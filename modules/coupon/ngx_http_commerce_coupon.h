@@ -52,11 +52,14 @@ typedef struct {
     uint32_t  serial;
     unsigned  dynamic:1;            /* by a QR token */
     unsigned  stale:1;              /* ... whose time is over */
+    unsigned  imported:1;           /* by a code made elsewhere */
 } ngx_http_commerce_named_t;
 
 /*
- * Reads and verifies a code, or a QR token where one may stand, within the guessing limits.
- * OK (also for a stale token), COUPON_MALFORMED, COUPON_BAD_SIGNATURE, RATE_* and the like, BODY_*, INTERNAL.
+ * Reads and verifies a code, or a QR token where one may stand, within the guessing limits.  A code made elsewhere is
+ * looked up (the caller has a view) where some order location takes those.
+ * OK (also for a stale token), COUPON_MALFORMED, COUPON_BAD_SIGNATURE, COUPON_NOT_FOUND, RATE_* and the like, BODY_*,
+ * STORE_UNAVAILABLE, INTERNAL.
  */
 commerce_reason_t ngx_http_commerce_coupon_named(ngx_commerce_case_t *c, ngx_commerce_source_t *source,
     ngx_uint_t qr, ngx_http_commerce_named_t *named);
@@ -69,7 +72,7 @@ commerce_reason_t ngx_http_commerce_coupon_wrong(ngx_commerce_case_t *c, ngx_htt
 ngx_int_t ngx_http_commerce_coupon_start(ngx_commerce_case_t *c, commerce_write_t *w, size_t size);
 commerce_reason_t ngx_http_commerce_coupon_answer(ngx_commerce_case_t *c, commerce_write_t *w, ngx_uint_t status);
 
-/* members of a coupon for its holder: code, campaign, discount, from, until */
+/* members of a coupon for its holder: code (of a signed one), campaign, discount, from, until */
 ngx_int_t ngx_http_commerce_coupon_write(ngx_commerce_case_t *c, commerce_write_t *w,
     commerce_campaign_t *campaign, commerce_coupon_t *coupon);
 

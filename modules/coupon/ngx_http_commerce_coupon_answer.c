@@ -5,6 +5,11 @@
  */
 
 #include "ngx_http_commerce_coupon_guess.h"
+#include "../../src/commerce_imported.h"
+
+
+static commerce_reason_t ngx_http_commerce_coupon_elsewhere(ngx_commerce_case_t *c, commerce_str_t text,
+    ngx_http_commerce_named_t *named, commerce_reason_t reason);
 
 
 static void ngx_http_commerce_coupon_time(commerce_write_t *w, const char *name, commerce_time_t time,
@@ -121,8 +126,12 @@ ngx_http_commerce_coupon_named(ngx_commerce_case_t *c, ngx_commerce_source_t *so
     reason = c->failed & 1 ? COMMERCE_R(OK)         /* counted by an earlier evaluation of this request */
                            : ngx_http_commerce_guess_allowed(c, named->campaign);
 
-    if (reason != COMMERCE_R(OK) || parsed != COMMERCE_R(OK)) {
-        return reason != COMMERCE_R(OK) ? reason : parsed;
+    if (reason != COMMERCE_R(OK)) {
+        return reason;
+    }
+
+    if (parsed != COMMERCE_R(OK)) {
+        return ngx_http_commerce_coupon_elsewhere(c, text, named, parsed);
     }
 
     ring = ngx_http_commerce_coupon_core->keyring(c);
@@ -135,7 +144,39 @@ ngx_http_commerce_coupon_named(ngx_commerce_case_t *c, ngx_commerce_source_t *so
         return COMMERCE_R(OK);
     }
 
-    return reason;
+    return reason == COMMERCE_R(COUPON_BAD_SIGNATURE) && !named->dynamic
+           ? ngx_http_commerce_coupon_elsewhere(c, text, named, reason) : reason;
+}
+
+
+/* no code of ours: one made elsewhere?  reason: what to say where those are not taken */
+
+static commerce_reason_t
+ngx_http_commerce_coupon_elsewhere(ngx_commerce_case_t *c, commerce_str_t text, ngx_http_commerce_named_t *named,
+    commerce_reason_t reason)
+{
+    int                                    rc;
+    commerce_imported_t                    found;
+    commerce_imported_code_t               code;
+    ngx_http_commerce_coupon_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(c->request, ngx_http_commerce_coupon_module);
+
+    if (!mcf->imported || text.len > COMMERCE_ID_MAX || commerce_imported_parse(text, &code) != NULL) {
+        return reason;
+    }
+
+    rc = commerce_imported_find(&c->reader, ngx_http_commerce_coupon_core->keyring(c), &code, &found);
+
+    if (rc != COMMERCE_OK) {
+        return rc == COMMERCE_ABSENT ? COMMERCE_R(COUPON_NOT_FOUND) : COMMERCE_R(STORE_UNAVAILABLE);
+    }
+
+    named->campaign = found.campaign;
+    named->serial = found.serial;
+    named->imported = 1;
+
+    return COMMERCE_R(OK);
 }
 
 
@@ -199,11 +240,15 @@ ngx_http_commerce_coupon_write(ngx_commerce_case_t *c, commerce_write_t *w, comm
     code.campaign = coupon->campaign;
     code.serial = coupon->serial;
 
-    if (commerce_code_issue(ngx_http_commerce_coupon_core->keyring(c), c->shop, &code, text) != COMMERCE_OK) {
-        return NGX_ERROR;
+    if (!campaign->imported) {
+
+        if (commerce_code_issue(ngx_http_commerce_coupon_core->keyring(c), c->shop, &code, text) != COMMERCE_OK) {
+            return NGX_ERROR;
+        }
+
+        commerce_write_text(w, "code", (commerce_str_t) { text, sizeof(text) });
     }
 
-    commerce_write_text(w, "code", (commerce_str_t) { text, sizeof(text) });
     commerce_write_text(w, "campaign", campaign->id);
 
     commerce_write_open(w, "discount", '{');

@@ -56,6 +56,7 @@ void ngx_http_commerce_guess_status(ngx_http_request_t *r, commerce_write_t *w, 
 /* the main configuration of the module */
 typedef struct {
     ngx_http_commerce_guess_conf_t  guess;
+    ngx_uint_t                      imported;   /* some order location takes codes made elsewhere */
 } ngx_http_commerce_coupon_main_conf_t;
 
 #endif

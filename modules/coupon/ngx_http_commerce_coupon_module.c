@@ -620,10 +620,11 @@ ngx_http_commerce_coupon_merge_loc_conf(ngx_conf_t *cf, void *parent, void *chil
 static char *
 ngx_http_commerce_coupon_code(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_int_t                         n;
-    ngx_str_t                        *value;
-    ngx_uint_t                        i;
-    ngx_http_commerce_coupon_conf_t  *ccf = conf;
+    ngx_int_t                              n;
+    ngx_str_t                             *value;
+    ngx_uint_t                             i;
+    ngx_http_commerce_coupon_conf_t       *ccf = conf;
+    ngx_http_commerce_coupon_main_conf_t  *mcf;
 
     ngx_http_commerce_coupon_core->note(cf);
 
@@ -645,6 +646,8 @@ ngx_http_commerce_coupon_code(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             ccf->max = n;
 
         } else if (ngx_strcmp(value[i].data, "imported=on") == 0) {
+            mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_commerce_coupon_module);
+            mcf->imported = 1;
             ccf->imported = 1;
 
         } else if (ngx_strcmp(value[i].data, "imported=off") == 0) {

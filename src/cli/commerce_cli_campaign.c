@@ -95,10 +95,10 @@ campaign_put_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
         campaign.number = existing.number;
         campaign.minted = existing.minted;
 
-        if (campaign.imported != existing.imported && existing.minted != 0) {
-            return commerce_cli_fail(cli, "%s: the %u codes of campaign \"%.*s\" are %s: \"codes\" of a campaign"
+        if (campaign.imported != existing.imported && (existing.minted != 0 || existing.claim.open)) {
+            return commerce_cli_fail(cli, "%s: the codes of campaign \"%.*s\" are %s: \"codes\" of a campaign"
                                      " that has some cannot change, make another campaign", put->path,
-                                     existing.minted, commerce_cli_arg(campaign.id),
+                                     commerce_cli_arg(campaign.id),
                                      existing.imported ? "imported" : "signed");
         }
 
