@@ -11,58 +11,48 @@
 #define COMMERCE_CAMPAIGN_VALID_MAX  (3650 * 86400ULL)
 
 
-static int commerce_campaign_claim_limit(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node, commerce_count_t which);
-static int commerce_campaign_claim_stock(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node);
-static int commerce_campaign_claim_day(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node);
-static int commerce_campaign_claim_user(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node);
-static int commerce_campaign_claim_user_day(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node);
-static int commerce_campaign_claim_group(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node);
-static int commerce_campaign_claim_from(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node);
-static int commerce_campaign_claim_until(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node);
-static int commerce_campaign_claim_valid_for(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node);
-static int commerce_campaign_redeem_qr(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node);
+static int commerce_campaign_claim_limit(commerce_campaign_parser_t *parser,
+    const commerce_campaign_member_t *member, commerce_json_t *node);
+static int commerce_campaign_claim_from(commerce_campaign_parser_t *parser,
+    const commerce_campaign_member_t *member, commerce_json_t *node);
+static int commerce_campaign_claim_until(commerce_campaign_parser_t *parser,
+    const commerce_campaign_member_t *member, commerce_json_t *node);
+static int commerce_campaign_claim_valid_for(commerce_campaign_parser_t *parser,
+    const commerce_campaign_member_t *member, commerce_json_t *node);
+static int commerce_campaign_redeem_qr(commerce_campaign_parser_t *parser,
+    const commerce_campaign_member_t *member, commerce_json_t *node);
 
 
 static const commerce_campaign_member_t  commerce_campaign_claim_members[] = {
-    { "stock", "claim/stock", commerce_campaign_claim_stock, true },
-    { "day", "claim/day", commerce_campaign_claim_day, false },
-    { "user", "claim/user", commerce_campaign_claim_user, false },
-    { "user_day", "claim/user_day", commerce_campaign_claim_user_day, false },
-    { "group", "claim/group", commerce_campaign_claim_group, false },
-    { "from", "claim/from", commerce_campaign_claim_from, false },
-    { "until", "claim/until", commerce_campaign_claim_until, false },
-    { "valid_for", "claim/valid_for", commerce_campaign_claim_valid_for, false }
+    { "stock", "claim/stock", commerce_campaign_claim_limit, 2, true, COMMERCE_COUNT_TOTAL },
+    { "day", "claim/day", commerce_campaign_claim_limit, 2, false, COMMERCE_COUNT_DAY },
+    { "user", "claim/user", commerce_campaign_claim_limit, 2, false, COMMERCE_COUNT_USER },
+    { "user_day", "claim/user_day", commerce_campaign_claim_limit, 2, false, COMMERCE_COUNT_USER_DAY },
+    { "group", "claim/group", commerce_campaign_claim_limit, 2, false, COMMERCE_COUNT_GROUP },
+    { "from", "claim/from", commerce_campaign_claim_from, 2, false, 0 },
+    { "until", "claim/until", commerce_campaign_claim_until, 2, false, 0 },
+    { "valid_for", "claim/valid_for", commerce_campaign_claim_valid_for, 2, false, 0 }
 };
 
 static const commerce_campaign_member_t  commerce_campaign_redeem_members[] = {
-    { "qr", "redeem/qr", commerce_campaign_redeem_qr, true }
+    { "qr", "redeem/qr", commerce_campaign_redeem_qr, 2, true, 0 }
 };
 
 
 int
-commerce_campaign_claim(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node)
+commerce_campaign_claim(commerce_campaign_parser_t *parser,
+    const commerce_campaign_member_t *member, commerce_json_t *node)
 {
     commerce_claim_rules_t  *claim = &parser->campaign->claim;
 
     if (!commerce_json_is_object(node)) {
-        return commerce_campaign_wrong(parser, path, node, "an object, {\"stock\":n, ...}");
+        return commerce_campaign_wrong(parser, member->path, node, "an object, {\"stock\":n, ...}");
     }
 
     claim->open = true;
     claim->until = COMMERCE_FOREVER;
 
-    if (commerce_campaign_object(parser, node, path, commerce_campaign_claim_members,
+    if (commerce_campaign_object(parser, node, member->path, commerce_campaign_claim_members,
                                  COMMERCE_CAMPAIGN_COUNT(commerce_campaign_claim_members))
         != COMMERCE_OK)
     {
@@ -75,87 +65,38 @@ commerce_campaign_claim(commerce_campaign_parser_t *parser, const char *path,
 
 
 static int
-commerce_campaign_claim_limit(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node, commerce_count_t which)
+commerce_campaign_claim_limit(commerce_campaign_parser_t *parser,
+    const commerce_campaign_member_t *member, commerce_json_t *node)
 {
-    uint64_t  value;
-
-    if (commerce_campaign_read_uint(parser, path, node, 1, COMMERCE_CAMPAIGN_LIMIT_MAX,
-                                    COMMERCE_CAMPAIGN_LIMIT_RANGE, &value) != COMMERCE_OK)
-    {
-        return COMMERCE_ERROR;
-    }
-
-    parser->campaign->claim.limits[which] = (int64_t) value;
-
-    return COMMERCE_OK;
+    return commerce_campaign_read_uint(parser, member->path, node, 1, COMMERCE_CAMPAIGN_LIMIT_MAX,
+                                       "claims", &parser->campaign->claim.limits[member->which]);
 }
 
 
 static int
-commerce_campaign_claim_stock(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node)
+commerce_campaign_claim_from(commerce_campaign_parser_t *parser,
+    const commerce_campaign_member_t *member, commerce_json_t *node)
 {
-    return commerce_campaign_claim_limit(parser, path, node, COMMERCE_COUNT_TOTAL);
+    return commerce_campaign_read_time(parser, member->path, node, &parser->campaign->claim.from);
 }
 
 
 static int
-commerce_campaign_claim_day(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node)
+commerce_campaign_claim_until(commerce_campaign_parser_t *parser,
+    const commerce_campaign_member_t *member, commerce_json_t *node)
 {
-    return commerce_campaign_claim_limit(parser, path, node, COMMERCE_COUNT_DAY);
+    return commerce_campaign_read_time(parser, member->path, node, &parser->campaign->claim.until);
 }
 
 
 static int
-commerce_campaign_claim_user(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node)
-{
-    return commerce_campaign_claim_limit(parser, path, node, COMMERCE_COUNT_USER);
-}
-
-
-static int
-commerce_campaign_claim_user_day(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node)
-{
-    return commerce_campaign_claim_limit(parser, path, node, COMMERCE_COUNT_USER_DAY);
-}
-
-
-static int
-commerce_campaign_claim_group(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node)
-{
-    return commerce_campaign_claim_limit(parser, path, node, COMMERCE_COUNT_GROUP);
-}
-
-
-static int
-commerce_campaign_claim_from(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node)
-{
-    return commerce_campaign_read_time(parser, path, node, &parser->campaign->claim.from);
-}
-
-
-static int
-commerce_campaign_claim_until(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node)
-{
-    return commerce_campaign_read_time(parser, path, node, &parser->campaign->claim.until);
-}
-
-
-static int
-commerce_campaign_claim_valid_for(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node)
+commerce_campaign_claim_valid_for(commerce_campaign_parser_t *parser,
+    const commerce_campaign_member_t *member, commerce_json_t *node)
 {
     uint64_t        count, unit;
     commerce_str_t  text;
 
-    if (commerce_campaign_read_text(parser, path, node, COMMERCE_CAMPAIGN_VALID_FOR, &text)
+    if (commerce_campaign_read_text(parser, member->path, node, COMMERCE_CAMPAIGN_VALID_FOR, &text)
         != COMMERCE_OK)
     {
         return COMMERCE_ERROR;
@@ -184,7 +125,7 @@ commerce_campaign_claim_valid_for(commerce_campaign_parser_t *parser, const char
         || commerce_parse_uint(text, COMMERCE_CAMPAIGN_VALID_MAX / unit, &count) != COMMERCE_OK
         || count == 0)
     {
-        return commerce_campaign_wrong(parser, path, node, COMMERCE_CAMPAIGN_VALID_FOR);
+        return commerce_campaign_wrong(parser, member->path, node, COMMERCE_CAMPAIGN_VALID_FOR);
     }
 
     parser->campaign->claim.valid_for = (int64_t) (count * unit);
@@ -194,30 +135,30 @@ commerce_campaign_claim_valid_for(commerce_campaign_parser_t *parser, const char
 
 
 int
-commerce_campaign_redeem(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node)
+commerce_campaign_redeem(commerce_campaign_parser_t *parser,
+    const commerce_campaign_member_t *member, commerce_json_t *node)
 {
     if (!commerce_json_is_object(node)) {
-        return commerce_campaign_wrong(parser, path, node, "{\"qr\":\"required\"}");
+        return commerce_campaign_wrong(parser, member->path, node, "{\"qr\":\"required\"}");
     }
 
-    return commerce_campaign_object(parser, node, path, commerce_campaign_redeem_members,
+    return commerce_campaign_object(parser, node, member->path, commerce_campaign_redeem_members,
                                     COMMERCE_CAMPAIGN_COUNT(commerce_campaign_redeem_members));
 }
 
 
 static int
-commerce_campaign_redeem_qr(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node)
+commerce_campaign_redeem_qr(commerce_campaign_parser_t *parser,
+    const commerce_campaign_member_t *member, commerce_json_t *node)
 {
     commerce_str_t  value;
 
-    if (commerce_campaign_read_text(parser, path, node, "\"required\"", &value) != COMMERCE_OK) {
+    if (commerce_campaign_read_text(parser, member->path, node, "\"required\"", &value) != COMMERCE_OK) {
         return COMMERCE_ERROR;
     }
 
     if (!commerce_equal(value, commerce_string("required"))) {
-        return commerce_campaign_wrong(parser, path, node, "\"required\"");
+        return commerce_campaign_wrong(parser, member->path, node, "\"required\"");
     }
 
     parser->campaign->qr_required = true;

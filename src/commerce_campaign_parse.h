@@ -1,10 +1,11 @@
 /*
  * Copyright (C) ngx_commerce authors
  *
- * Inside the reader of campaign files: what its parts share.
+ * Reading a campaign's file: the walk over its members (commerce_campaign_parse.c), those that say when it runs
+ * (commerce_campaign_when.c), and values with the sentences that say what is wrong about them
+ * (commerce_campaign_value.c).  For these only.
  *
- * An object is read by a table of its members.  Each member's function checks and stores the value, or leaves a
- * sentence with the member's path, what stands there and what is allowed, and returns COMMERCE_ERROR.
+ * Every reader returns COMMERCE_ERROR after it has said why; the walk goes on, so that all is told at once.
  */
 
 #ifndef COMMERCE_CAMPAIGN_PARSE_H
@@ -12,43 +13,78 @@
 
 #include "commerce_campaign.h"
 
-#define COMMERCE_CAMPAIGN_LIMIT_RANGE  "a whole number from 1 to 1000000000000"
-#define COMMERCE_CAMPAIGN_LIMIT_MAX    1000000000000ULL
+#define COMMERCE_CAMPAIGN_LIMIT_MAX  1000000000000LL
 
 typedef struct {
-    commerce_arena_t     *arena;
-    commerce_campaign_t  *campaign;
-    char                 *error;
-    size_t                error_size;
+    commerce_arena_t          *arena;
+    commerce_zone_find_pt      zones;
+    commerce_campaign_t       *campaign;
+    commerce_campaign_say_pt   say;
+    void                      *data;
+    unsigned                   version;         /* the file's */
+    unsigned                   wrong;           /* sentences said */
+    commerce_str_t             from, until;     /* as they stand there: a date needs the zone */
 } commerce_campaign_parser_t;
 
-typedef struct {
+typedef struct commerce_campaign_member_s  commerce_campaign_member_t;
+
+struct commerce_campaign_member_s {
     const char  *name;          /* within its object */
     const char  *path;          /* as the sentence names it */
-    int        (*read)(commerce_campaign_parser_t *parser, const char *path, commerce_json_t *node);
+    int        (*read)(commerce_campaign_parser_t *parser, const commerce_campaign_member_t *member,
+                       commerce_json_t *node);
+    unsigned     since;         /* the first version that has it */
     bool         required;
-} commerce_campaign_member_t;
+    unsigned     which;         /* the reader's: a count, a scope */
+};
 
 #define COMMERCE_CAMPAIGN_COUNT(members)  (sizeof(members) / sizeof(members[0]))
 
-/* at most 32 members; path: of the object, NULL for the whole campaign */
+/* the members of an object, each by its reader; at most 32, path NULL for the whole */
 int commerce_campaign_object(commerce_campaign_parser_t *parser, commerce_json_t *object, const char *path,
     const commerce_campaign_member_t *members, unsigned count);
 
 int commerce_campaign_read_uint(commerce_campaign_parser_t *parser, const char *path, commerce_json_t *node,
-    uint64_t min, uint64_t max, const char *allowed, uint64_t *value);
+    int64_t min, int64_t max, const char *unit, int64_t *value);
 int commerce_campaign_read_text(commerce_campaign_parser_t *parser, const char *path, commerce_json_t *node,
     const char *allowed, commerce_str_t *value);
+int commerce_campaign_read_id(commerce_campaign_parser_t *parser, const char *path, commerce_json_t *node,
+    commerce_str_t *value);
+int commerce_campaign_read_bool(commerce_campaign_parser_t *parser, const char *path, commerce_json_t *node,
+    bool *value);
+/* which of the words (NULL at the end) the string is; allowed: the same for a reader */
+int commerce_campaign_read_word(commerce_campaign_parser_t *parser, const char *path, commerce_json_t *node,
+    const char *const *words, const char *allowed, unsigned *which);
+
+/* members that say when (commerce_campaign_when.c); times() makes them the campaign's when all were read */
+int commerce_campaign_zone(commerce_campaign_parser_t *parser, const commerce_campaign_member_t *member,
+    commerce_json_t *node);
+int commerce_campaign_from(commerce_campaign_parser_t *parser, const commerce_campaign_member_t *member,
+    commerce_json_t *node);
+int commerce_campaign_until(commerce_campaign_parser_t *parser, const commerce_campaign_member_t *member,
+    commerce_json_t *node);
+int commerce_campaign_hours(commerce_campaign_parser_t *parser, const commerce_campaign_member_t *member,
+    commerce_json_t *node);
+int commerce_campaign_times(commerce_campaign_parser_t *parser);
+
 int commerce_campaign_read_time(commerce_campaign_parser_t *parser, const char *path, commerce_json_t *node,
     commerce_time_t *value);
 
-/* "member ... is ...; allowed is ..."; "member ... <what>" */
+/* members "claim" and "redeem" (commerce_campaign_claim.c) */
+int commerce_campaign_claim(commerce_campaign_parser_t *parser, const commerce_campaign_member_t *member,
+    commerce_json_t *node);
+int commerce_campaign_redeem(commerce_campaign_parser_t *parser, const commerce_campaign_member_t *member,
+    commerce_json_t *node);
+
+/* both return COMMERCE_ERROR */
 int commerce_campaign_wrong(commerce_campaign_parser_t *parser, const char *path, commerce_json_t *node,
     const char *allowed);
-int commerce_campaign_say(commerce_campaign_parser_t *parser, const char *path, const char *what);
+int commerce_campaign_say(commerce_campaign_parser_t *parser, const char *path, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* commerce_campaign_claim.c: members "claim" and "redeem" */
-int commerce_campaign_claim(commerce_campaign_parser_t *parser, const char *path, commerce_json_t *node);
-int commerce_campaign_redeem(commerce_campaign_parser_t *parser, const char *path, commerce_json_t *node);
+#define COMMERCE_CAMPAIGN_SHOWN  60     /* bytes of a wrong value in the sentence */
+
+/* text without control characters, cut */
+void commerce_campaign_print(commerce_str_t text, char out[COMMERCE_CAMPAIGN_SHOWN + 8]);
 
 #endif

@@ -36,6 +36,7 @@ typedef struct {
     unsigned                 coupon_count;
     commerce_line_t         *lines;         /* complete: credit is set by commerce_cart_lines() */
     unsigned                 line_count;
+    commerce_str_t          *categories;    /* of the lines; NULL: not configured */
 } commerce_cart_answer_t;
 
 /* equal but for case and "-", as codes are typed */

@@ -10,7 +10,7 @@
 
 
 static unsigned commerce_count_limited(const int64_t limits[COMMERCE_COUNTS]);
-static commerce_str_t commerce_count_name(const commerce_coupon_t *coupon, commerce_count_t which);
+static commerce_str_t commerce_count_of(const commerce_coupon_t *coupon, commerce_count_t which);
 
 
 commerce_reason_t
@@ -92,7 +92,7 @@ commerce_count_ops(commerce_arena_t *arena, commerce_str_t shop, const commerce_
 
         op->key = commerce_counter_campaign(arena, shop, coupon->campaign, which, i != which,
                                             coupon->counted.day,
-                                            commerce_count_name(coupon, which));
+                                            commerce_count_of(coupon, which));
         op->n = n;
         op->cap = limit != 0 ? limit : COMMERCE_FOREVER;
         op->reason = i == which ? reasons[which] : COMMERCE_R(COUPON_BUDGET_EXHAUSTED);
@@ -118,7 +118,7 @@ commerce_count_limited(const int64_t limits[COMMERCE_COUNTS])
 
 
 static commerce_str_t
-commerce_count_name(const commerce_coupon_t *coupon, commerce_count_t which)
+commerce_count_of(const commerce_coupon_t *coupon, commerce_count_t which)
 {
     switch (which) {
 

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) ngx_commerce authors
  *
- * One coupon's life, and whether it applies to an order.
+ * One coupon's life.  Whether it applies to an order: commerce_rules.h.
  *
  *   issued --reserve--> reserved --redeem--> redeemed --roll back--> issued
  *                          \------release------------------------------^
@@ -66,20 +66,10 @@ typedef struct {
 } commerce_line_t;
 
 /*
- * Do the campaign's rules admit this use?  Pure: no state is changed.  user is the verified buyer.
- * Amounts: rules on money apply when the lines name theirs; else *discount is -1 (unknown), and
- * minimum_spend > 0 is refused (COUPON_MIN_SPEND), for nothing proves it.
- * admits (count entries) is set to 1 for the lines that the coupon admits.  On OK with known amounts the
- * discount is spread over the admitted lines' remaining amounts (largest remainder, none below zero) and
- * added to their discount.
+ * Is it a coupon that this user can use now?
  * OK, COUPON_DISABLED, COUPON_NOT_FOUND (serial neither minted nor claimed), COUPON_NOT_STARTED, COUPON_EXPIRED,
- * COUPON_HOLDER_MISMATCH, COUPON_SKU_NOT_ELIGIBLE, COUPON_MIN_SPEND.
+ * COUPON_HOLDER_MISMATCH.
  */
-commerce_reason_t commerce_coupon_check(const commerce_campaign_t *campaign, const commerce_coupon_t *coupon,
-    commerce_str_t user, commerce_time_t now, commerce_line_t *lines, unsigned count, uint8_t *admits,
-    commerce_fen_t *discount);
-
-/* the part of it that does not depend on the order's lines */
 commerce_reason_t commerce_coupon_open(const commerce_campaign_t *campaign, const commerce_coupon_t *coupon,
     commerce_str_t user, commerce_time_t now);
 

@@ -3,6 +3,7 @@
  */
 
 #include "commerce_ledger_coupons.h"
+#include "commerce_rules.h"
 
 
 /* coupons on their way into a cart; arrays: per coupon of the order */
@@ -27,7 +28,9 @@ static bool commerce_ledger_cart_take(commerce_ledger_work_t *work,
 static bool commerce_ledger_cart_rules(commerce_ledger_work_t *work,
     const commerce_cart_answer_t *answer);
 static commerce_reason_t commerce_ledger_cart_judge(commerce_ledger_work_t *work, unsigned i,
-    uint8_t *admits);
+    const commerce_cart_answer_t *answer, uint8_t *admits);
+static commerce_reason_t commerce_ledger_cart_stack(commerce_ledger_apply_t *apply, unsigned i,
+    const commerce_campaign_t *campaign);
 static commerce_fen_t commerce_ledger_cart_amount(const commerce_order_t *order, unsigned i,
     const commerce_cart_answer_t *answer);
 
@@ -110,6 +113,11 @@ commerce_ledger_cart_admit(commerce_ledger_apply_t *apply, const commerce_use_re
         return COMMERCE_R(OK);
     }
 
+    reason = commerce_ledger_cart_stack(apply, i, &use->campaign);
+    if (reason != COMMERCE_R(OK)) {
+        return reason;
+    }
+
     coupon = &apply->work.coupons[i];
     *coupon = use->coupon;
 
@@ -148,6 +156,37 @@ commerce_ledger_cart_admit(commerce_ledger_apply_t *apply, const commerce_use_re
     }
 
     return COMMERCE_R(OK);
+}
+
+
+/* does it go with what the cart carries? */
+
+static commerce_reason_t
+commerce_ledger_cart_stack(commerce_ledger_apply_t *apply, unsigned i,
+    const commerce_campaign_t *campaign)
+{
+    unsigned                    k, n;
+    commerce_order_t           *order = apply->work.order;
+    commerce_campaign_t         campaigns[COMMERCE_COUPONS_MAX];
+    const commerce_campaign_t  *earlier[COMMERCE_COUPONS_MAX];
+
+    for (k = 0, n = 0; k < order->coupon_count; k++) {
+        if (k == i || order->coupons[k].use != COMMERCE_USE_RESERVED) {
+            continue;
+        }
+
+        if (commerce_campaign_read(apply->work.ledger->reader, order->coupons[k].campaign,
+                                   &campaigns[n], NULL)
+            == COMMERCE_ERROR)
+        {
+            return COMMERCE_R(INTERNAL);
+        }
+
+        earlier[n] = &campaigns[n];
+        n++;
+    }
+
+    return commerce_rules_stack(campaign, earlier, n);
 }
 
 
@@ -385,7 +424,7 @@ commerce_ledger_cart_rules(commerce_ledger_work_t *work, const commerce_cart_ans
         named = commerce_ledger_cart_amount(order, i, answer);
 
         if (own->use != COMMERCE_USE_LOST
-            && commerce_ledger_cart_judge(work, i, admits) != COMMERCE_R(OK))
+            && commerce_ledger_cart_judge(work, i, answer, admits) != COMMERCE_R(OK))
         {
             disputed = true;
             own->discount = named;
@@ -405,14 +444,20 @@ commerce_ledger_cart_rules(commerce_ledger_work_t *work, const commerce_cart_ans
 }
 
 
-/* whether it was enabled and in time was asked when it was reserved */
+/*
+ * Whether it was enabled and in time, and the user in the right store and of the right level, was asked when it
+ * was reserved
+ */
 
 static commerce_reason_t
-commerce_ledger_cart_judge(commerce_ledger_work_t *work, unsigned i, uint8_t *admits)
+commerce_ledger_cart_judge(commerce_ledger_work_t *work, unsigned i,
+    const commerce_cart_answer_t *answer, uint8_t *admits)
 {
-    commerce_order_t     *order = work->order;
-    commerce_coupon_t    *coupon;
-    commerce_campaign_t   campaign;
+    commerce_order_t         *order = work->order;
+    commerce_facts_t          facts = { .user = order->user, .categories = answer->categories };
+    commerce_coupon_t        *coupon;
+    commerce_campaign_t       campaign;
+    const commerce_credit_t  *winner;
 
     if (commerce_campaign_read(work->ledger->reader, order->coupons[i].campaign, &campaign, NULL)
         == COMMERCE_ERROR)
@@ -427,12 +472,22 @@ commerce_ledger_cart_judge(commerce_ledger_work_t *work, unsigned i, uint8_t *ad
     }
 
     campaign.enabled = true;
+    campaign.new_customers = false;
+    campaign.scopes[COMMERCE_SCOPE_STORE].count = 0;
+    campaign.scopes[COMMERCE_SCOPE_LEVEL].count = 0;
 
-    return commerce_coupon_check(&campaign, coupon, order->user,
-                                 coupon->state == COMMERCE_COUPON_RESERVED ? coupon->changed
-                                                                           : work->ledger->now,
-                                 order->lines, order->line_count, admits,
-                                 &order->coupons[i].discount);
+    facts.now = coupon->state == COMMERCE_COUPON_RESERVED ? coupon->changed : work->ledger->now;
+    winner = commerce_order_winner(order);
+
+    if (winner != NULL) {
+        facts.seller = winner->seller_id;
+        facts.group = winner->group_id;
+        facts.room = winner->room_id;
+        facts.channel = winner->channel;
+    }
+
+    return commerce_coupon_check(&campaign, coupon, &facts, order->lines, order->line_count,
+                                 admits, &order->coupons[i].discount);
 }
 
 

@@ -92,6 +92,16 @@
     X(COUPON_GROUP_LIMIT,        DENY, 422, "COUPON_NOT_USABLE")                \
     X(COUPON_SELLER_LIMIT,       DENY, 422, "COUPON_NOT_USABLE")                \
     X(COUPON_BUDGET_EXHAUSTED,   DENY, 422, "COUPON_NOT_USABLE")                \
+    X(COUPON_MIN_QTY,            DENY, 422, "COUPON_NOT_USABLE")                \
+    X(COUPON_STORE_NOT_ELIGIBLE, DENY, 422, "COUPON_NOT_USABLE")                \
+    X(COUPON_MEMBER_LEVEL,       DENY, 422, "COUPON_NOT_USABLE")                \
+    X(COUPON_NEW_CUSTOMER_ONLY,  DENY, 422, "COUPON_NOT_USABLE")                \
+    X(COUPON_CHANNEL_NOT_ELIGIBLE, DENY, 422, "COUPON_NOT_USABLE")              \
+    X(COUPON_LIVE_ROOM_ONLY,     DENY, 422, "COUPON_NOT_USABLE")                \
+    X(COUPON_GROUP_NOT_ELIGIBLE, DENY, 422, "COUPON_NOT_USABLE")                \
+    X(COUPON_SELLER_NOT_ELIGIBLE, DENY, 422, "COUPON_NOT_USABLE")               \
+    X(COUPON_DAY_NOT_ELIGIBLE,   DENY, 422, "COUPON_NOT_USABLE")                \
+    X(COUPON_NOT_STACKABLE,      DENY, 422, "COUPON_NOT_USABLE")                \
     X(COUPON_STOCK_EMPTY,        DENY, 409, "")                                 \
     X(COUPON_KEY_MISMATCH,       DENY, 409, "")                                 \
     X(COUPON_QR_REQUIRED,        DENY, 422, "COUPON_NOT_USABLE")                \

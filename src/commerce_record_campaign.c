@@ -19,10 +19,19 @@
 
 static int commerce_campaign_get(commerce_reader_t *reader, unsigned number,
     commerce_campaign_t *campaign, uint64_t *version);
-static void commerce_campaign_decode_skus(commerce_decoder_t *d, commerce_arena_t *arena,
+static void commerce_campaign_decode_ids(commerce_decoder_t *d, commerce_arena_t *arena,
+    commerce_ids_t *ids);
+static bool commerce_campaign_storable(const commerce_campaign_t *campaign);
+static void commerce_campaign_encode_ids(commerce_encoder_t *e, const commerce_ids_t *ids);
+static void commerce_campaign_encode_rules(commerce_encoder_t *e,
+    const commerce_campaign_t *campaign);
+static void commerce_campaign_decode_rules(commerce_decoder_t *d, commerce_arena_t *arena,
+    commerce_campaign_t *campaign);
+static void commerce_campaign_decode_hours(commerce_decoder_t *d, commerce_arena_t *arena,
+    commerce_campaign_t *campaign);
+static void commerce_campaign_decode_steps(commerce_decoder_t *d, commerce_arena_t *arena,
     commerce_campaign_t *campaign);
 static size_t commerce_campaign_room(const commerce_campaign_t *campaign);
-static bool commerce_campaign_is_new(const commerce_campaign_t *campaign);
 static void commerce_campaign_encode_limit(commerce_encoder_t *e, int64_t limit);
 static int64_t commerce_campaign_decode_limit(commerce_decoder_t *d);
 static void commerce_campaign_encode_counts(commerce_encoder_t *e,
@@ -129,13 +138,14 @@ commerce_campaign_decode(commerce_arena_t *arena, commerce_str_t value,
     campaign->promoter_id = commerce_decode_text(&d);
     campaign->minted = (uint32_t) commerce_decode_varint(&d,
                                                          COMMERCE_CODE_SERIAL_MAX + 1ULL);
-    commerce_campaign_decode_skus(&d, arena, campaign);
+    commerce_campaign_decode_ids(&d, arena, &campaign->scopes[COMMERCE_SCOPE_SKU]);
 
     if (d.format >= 2) {
         commerce_campaign_decode_counts(&d, campaign);
         commerce_campaign_decode_zone(&d, arena, &campaign->zone);
         commerce_campaign_decode_claim(&d, campaign);
         campaign->imported = commerce_decode_u8(&d, 1) != 0;
+        commerce_campaign_decode_rules(&d, arena, campaign);
     }
 
     return commerce_decode_finish(&d);
@@ -143,29 +153,28 @@ commerce_campaign_decode(commerce_arena_t *arena, commerce_str_t value,
 
 
 static void
-commerce_campaign_decode_skus(commerce_decoder_t *d, commerce_arena_t *arena,
-    commerce_campaign_t *campaign)
+commerce_campaign_decode_ids(commerce_decoder_t *d, commerce_arena_t *arena, commerce_ids_t *ids)
 {
     unsigned  i, count;
 
-    count = (unsigned) commerce_decode_varint(d, COMMERCE_CAMPAIGN_SKUS);
+    count = (unsigned) commerce_decode_varint(d, COMMERCE_CAMPAIGN_IDS);
 
     if (count == 0) {
         return;
     }
 
-    campaign->skus = commerce_alloc(arena, count * sizeof(commerce_str_t));
+    ids->ids = commerce_alloc(arena, count * sizeof(commerce_str_t));
 
-    if (campaign->skus == NULL) {
+    if (ids->ids == NULL) {
         d->failed = true;
         return;
     }
 
     for (i = 0; i < count; i++) {
-        campaign->skus[i] = commerce_decode_text(d);
+        ids->ids[i] = commerce_decode_text(d);
     }
 
-    campaign->sku_count = count;
+    ids->count = count;
 }
 
 
@@ -173,16 +182,10 @@ void
 commerce_campaign_write(commerce_txn_t *txn, commerce_str_t shop,
     const commerce_campaign_t *campaign, uint64_t version)
 {
-    unsigned            i;
-    commerce_path_t      key;
+    commerce_path_t     key;
     commerce_encoder_t  e;
 
-    if (campaign->number == 0 || campaign->number > COMMERCE_CODE_CAMPAIGN_MAX
-        || campaign->minted > COMMERCE_CODE_SERIAL_MAX + 1ULL
-        || campaign->percent > 10000
-        || campaign->sku_count > COMMERCE_CAMPAIGN_SKUS || campaign->id.len == 0
-        || campaign->zone.count > COMMERCE_ZONE_CHANGES)
-    {
+    if (!commerce_campaign_storable(campaign)) {
         txn->failed = true;
         return;
     }
@@ -204,11 +207,7 @@ commerce_campaign_write(commerce_txn_t *txn, commerce_str_t shop,
     commerce_encode_varint(&e, campaign->promoter);
     commerce_encode_text(&e, campaign->promoter_id);
     commerce_encode_varint(&e, campaign->minted);
-    commerce_encode_varint(&e, campaign->sku_count);
-
-    for (i = 0; i < campaign->sku_count; i++) {
-        commerce_encode_text(&e, campaign->skus[i]);
-    }
+    commerce_campaign_encode_ids(&e, &campaign->scopes[COMMERCE_SCOPE_SKU]);
 
     if (commerce_campaign_is_new(campaign)) {
         commerce_encode_format(&e, 2);
@@ -216,6 +215,7 @@ commerce_campaign_write(commerce_txn_t *txn, commerce_str_t shop,
         commerce_campaign_encode_zone(&e, &campaign->zone);
         commerce_campaign_encode_claim(&e, campaign);
         commerce_encode_u8(&e, campaign->imported);
+        commerce_campaign_encode_rules(&e, campaign);
     }
 
     commerce_path_number(&key, shop, 'k', campaign->number, 4);
@@ -224,40 +224,62 @@ commerce_campaign_write(commerce_txn_t *txn, commerce_str_t shop,
 }
 
 
+/* what the decoder would refuse must not be written */
+
+static bool
+commerce_campaign_storable(const commerce_campaign_t *campaign)
+{
+    unsigned  i;
+
+    for (i = 0; i < COMMERCE_SCOPES; i++) {
+        if (campaign->scopes[i].count > COMMERCE_CAMPAIGN_IDS) {
+            return false;
+        }
+    }
+
+    return campaign->number != 0 && campaign->number <= COMMERCE_CODE_CAMPAIGN_MAX
+           && campaign->minted <= COMMERCE_CODE_SERIAL_MAX + 1ULL
+           && campaign->percent <= 10000 && campaign->id.len != 0
+           && campaign->step_count <= COMMERCE_CAMPAIGN_STEPS
+           && campaign->hours_count <= COMMERCE_CAMPAIGN_HOURS
+           && campaign->stack_limit <= COMMERCE_CAMPAIGN_STACK
+           && campaign->zone.count <= COMMERCE_ZONE_CHANGES;
+}
+
+
 static size_t
 commerce_campaign_room(const commerce_campaign_t *campaign)
 {
     size_t    room;
-    unsigned  i;
+    unsigned  i, k;
 
-    room = 3 + 12 * COMMERCE_CODEC_VARINT + commerce_codec_room(campaign->id)
-           + commerce_codec_room(campaign->promoter_id);
-
-    for (i = 0; i < campaign->sku_count; i++) {
-        room += commerce_codec_room(campaign->skus[i]);
-    }
-
-    return room + (3 * COMMERCE_COUNTS + 7) * COMMERCE_CODEC_VARINT
+    room = 3 + (28 + 3 * COMMERCE_COUNTS + COMMERCE_SCOPES) * COMMERCE_CODEC_VARINT
+           + commerce_codec_room(campaign->id) + commerce_codec_room(campaign->promoter_id)
            + commerce_codec_room(campaign->zone.name)
-           + campaign->zone.count * 2 * COMMERCE_CODEC_VARINT;
-}
+           + commerce_codec_room(campaign->stack_class)
+           + (campaign->zone.count + campaign->step_count) * 2 * COMMERCE_CODEC_VARINT
+           + campaign->hours_count * 3 * COMMERCE_CODEC_VARINT;
 
-
-/* does one of the fields that format 2 added say anything? */
-
-static bool
-commerce_campaign_is_new(const commerce_campaign_t *campaign)
-{
-    unsigned  i;
-
-    for (i = 0; i < COMMERCE_COUNTS; i++) {
-        if ((i > COMMERCE_COUNT_USER && campaign->limits[i] != 0) || campaign->budgets[i] != 0) {
-            return true;
+    for (i = 0; i < COMMERCE_SCOPES; i++) {
+        for (k = 0; k < campaign->scopes[i].count; k++) {
+            room += commerce_codec_room(campaign->scopes[i].ids[k]);
         }
     }
 
-    return campaign->zone.name.len != 0 || campaign->claim.open || campaign->qr_required
-           || campaign->imported;
+    return room;
+}
+
+
+static void
+commerce_campaign_encode_ids(commerce_encoder_t *e, const commerce_ids_t *ids)
+{
+    unsigned  i;
+
+    commerce_encode_varint(e, ids->count);
+
+    for (i = 0; i < ids->count; i++) {
+        commerce_encode_text(e, ids->ids[i]);
+    }
 }
 
 
@@ -368,6 +390,135 @@ commerce_campaign_decode_offset(commerce_decoder_t *d)
     }
 
     return (int32_t) offset;
+}
+
+
+static void
+commerce_campaign_encode_rules(commerce_encoder_t *e, const commerce_campaign_t *campaign)
+{
+    unsigned  i;
+
+    commerce_encode_u8(e, campaign->step_count);
+
+    for (i = 0; i < campaign->step_count; i++) {
+        commerce_encode_varint(e, (uint64_t) campaign->steps[i].minimum);
+        commerce_encode_varint(e, (uint64_t) campaign->steps[i].off);
+    }
+
+    commerce_encode_varint(e, (uint64_t) campaign->every.minimum);
+    commerce_encode_varint(e, (uint64_t) campaign->every.off);
+
+    commerce_encode_u8(e, campaign->hours_count);
+
+    for (i = 0; i < campaign->hours_count; i++) {
+        commerce_encode_varint(e, campaign->hours[i].days);
+        commerce_encode_varint(e, campaign->hours[i].from);
+        commerce_encode_varint(e, campaign->hours[i].until);
+    }
+
+    commerce_encode_varint(e, (uint64_t) campaign->minimum_quantity);
+    commerce_encode_u8(e, COMMERCE_SCOPES);
+
+    for (i = COMMERCE_SCOPE_SKU + 1; i < COMMERCE_SCOPES; i++) {
+        commerce_campaign_encode_ids(e, &campaign->scopes[i]);
+    }
+
+    commerce_encode_u8(e, campaign->new_customers);
+    commerce_encode_u8(e, campaign->stack);
+    commerce_encode_text(e, campaign->stack_class);
+    commerce_encode_u8(e, campaign->stack_limit);
+    commerce_encode_u8(e, campaign->base_initial);
+}
+
+
+static void
+commerce_campaign_decode_rules(commerce_decoder_t *d, commerce_arena_t *arena,
+    commerce_campaign_t *campaign)
+{
+    unsigned  i, count;
+
+    commerce_campaign_decode_steps(d, arena, campaign);
+
+    campaign->every.minimum = (commerce_fen_t) commerce_decode_varint(d, COMMERCE_FEN_MAX);
+    campaign->every.off = (commerce_fen_t) commerce_decode_varint(d, COMMERCE_FEN_MAX);
+
+    commerce_campaign_decode_hours(d, arena, campaign);
+
+    campaign->minimum_quantity = (int64_t) commerce_decode_varint(d, INT64_MAX);
+    count = commerce_decode_u8(d, COMMERCE_SCOPES);
+
+    for (i = COMMERCE_SCOPE_SKU + 1; i < count; i++) {
+        commerce_campaign_decode_ids(d, arena, &campaign->scopes[i]);
+    }
+
+    campaign->new_customers = commerce_decode_u8(d, 1) != 0;
+    campaign->stack = commerce_decode_u8(d, COMMERCE_STACK_CLASS);
+    campaign->stack_class = commerce_decode_text(d);
+    campaign->stack_limit = commerce_decode_u8(d, COMMERCE_CAMPAIGN_STACK);
+    campaign->base_initial = commerce_decode_u8(d, 1) != 0;
+
+    /* rules divide by it */
+
+    if (campaign->every.off != 0 && campaign->every.minimum == 0) {
+        d->failed = true;
+    }
+}
+
+
+static void
+commerce_campaign_decode_steps(commerce_decoder_t *d, commerce_arena_t *arena,
+    commerce_campaign_t *campaign)
+{
+    unsigned  i, count;
+
+    count = commerce_decode_u8(d, COMMERCE_CAMPAIGN_STEPS);
+
+    if (count == 0) {
+        return;
+    }
+
+    campaign->steps = commerce_alloc(arena, count * sizeof(commerce_step_off_t));
+
+    if (campaign->steps == NULL) {
+        d->failed = true;
+        return;
+    }
+
+    for (i = 0; i < count; i++) {
+        campaign->steps[i].minimum = (commerce_fen_t) commerce_decode_varint(d, COMMERCE_FEN_MAX);
+        campaign->steps[i].off = (commerce_fen_t) commerce_decode_varint(d, COMMERCE_FEN_MAX);
+    }
+
+    campaign->step_count = count;
+}
+
+
+static void
+commerce_campaign_decode_hours(commerce_decoder_t *d, commerce_arena_t *arena,
+    commerce_campaign_t *campaign)
+{
+    unsigned  i, count;
+
+    count = commerce_decode_u8(d, COMMERCE_CAMPAIGN_HOURS);
+
+    if (count == 0) {
+        return;
+    }
+
+    campaign->hours = commerce_alloc(arena, count * sizeof(commerce_hours_t));
+
+    if (campaign->hours == NULL) {
+        d->failed = true;
+        return;
+    }
+
+    for (i = 0; i < count; i++) {
+        campaign->hours[i].days = (unsigned) commerce_decode_varint(d, 0x7f);
+        campaign->hours[i].from = (unsigned) commerce_decode_varint(d, 24 * 60);
+        campaign->hours[i].until = (unsigned) commerce_decode_varint(d, 24 * 60);
+    }
+
+    campaign->hours_count = count;
 }
 
 

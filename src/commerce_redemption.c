@@ -4,6 +4,7 @@
 
 #include "commerce_ledger_coupons.h"
 #include "commerce_redemption.h"
+#include "commerce_rules.h"
 
 
 #define COMMERCE_REDEMPTION_EVENT   1024    /* bytes of the event but its texts */
@@ -125,6 +126,10 @@ commerce_redemption_rules(commerce_ledger_t *ledger, commerce_use_request_t *use
 {
     uint8_t             admits;
     commerce_line_t     line = { request->sku, 1, request->amount, 0, -1 };
+    commerce_facts_t    facts = {
+        .user = use->coupon.holder, .now = ledger->now, .store = request->store,
+        .seller = request->seller
+    };
     commerce_coupon_t  *coupon = &use->coupon;
     commerce_reason_t   reason;
 
@@ -135,7 +140,7 @@ commerce_redemption_rules(commerce_ledger_t *ledger, commerce_use_request_t *use
     reason = commerce_redemption_free(coupon);
 
     if (reason == COMMERCE_R(OK)) {
-        reason = commerce_coupon_check(&use->campaign, coupon, coupon->holder, ledger->now, &line,
+        reason = commerce_coupon_check(&use->campaign, coupon, &facts, &line,
                                        request->sku.len != 0 || request->amount >= 0, &admits,
                                        &use->discount);
     }

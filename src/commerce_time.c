@@ -28,7 +28,8 @@ int
 commerce_time_parse(commerce_str_t text, commerce_time_t *time)
 {
     bool         zulu;
-    unsigned     year, month, day, hour, minute, second, offset_hour, offset_minute;
+    int32_t      day;
+    unsigned     hour, minute, second, offset_hour, offset_minute;
     const char  *p;
     int64_t      offset;
 
@@ -40,14 +41,11 @@ commerce_time_parse(commerce_str_t text, commerce_time_t *time)
         return COMMERCE_ERROR;
     }
 
-    if (p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' || p[16] != ':'
-        || !commerce_time_digits(p, 4, 9999, &year)
-        || !commerce_time_digits(p + 5, 2, 12, &month)
-        || !commerce_time_digits(p + 8, 2, 31, &day)
+    if (commerce_date_parse((commerce_str_t) { p, 10 }, &day) != COMMERCE_OK
+        || p[10] != 'T' || p[13] != ':' || p[16] != ':'
         || !commerce_time_digits(p + 11, 2, 23, &hour)
         || !commerce_time_digits(p + 14, 2, 59, &minute)
-        || !commerce_time_digits(p + 17, 2, 59, &second)
-        || month == 0 || day == 0 || day > commerce_time_month_length(year, month))
+        || !commerce_time_digits(p + 17, 2, 59, &second))
     {
         return COMMERCE_ERROR;
     }
@@ -72,8 +70,31 @@ commerce_time_parse(commerce_str_t text, commerce_time_t *time)
         offset = -offset;
     }
 
-    *time = commerce_time_days(year, month, day) * COMMERCE_DAY
+    *time = (commerce_time_t) day * COMMERCE_DAY
             + (int64_t) (hour * 3600 + minute * 60 + second) - offset;
+
+    return COMMERCE_OK;
+}
+
+
+int
+commerce_date_parse(commerce_str_t text, int32_t *day)
+{
+    unsigned     year, month, number;
+    const char  *p;
+
+    p = text.data;
+
+    if (text.len != 10 || p[4] != '-' || p[7] != '-'
+        || !commerce_time_digits(p, 4, 9999, &year)
+        || !commerce_time_digits(p + 5, 2, 12, &month)
+        || !commerce_time_digits(p + 8, 2, 31, &number)
+        || month == 0 || number == 0 || number > commerce_time_month_length(year, month))
+    {
+        return COMMERCE_ERROR;
+    }
+
+    *day = (int32_t) commerce_time_days(year, month, number);
 
     return COMMERCE_OK;
 }
@@ -82,8 +103,8 @@ commerce_time_parse(commerce_str_t text, commerce_time_t *time)
 void
 commerce_time_format(commerce_time_t time, char out[32])
 {
-    int64_t   days;
-    unsigned  year, month, rest;
+    int32_t   day;
+    unsigned  rest;
 
     if (time < COMMERCE_TIME_FIRST) {
         time = COMMERCE_TIME_FIRST;
@@ -94,13 +115,37 @@ commerce_time_format(commerce_time_t time, char out[32])
     }
 
     time -= COMMERCE_TIME_FIRST;
-    days = time / COMMERCE_DAY;
+    day = (int32_t) (time / COMMERCE_DAY + COMMERCE_TIME_FIRST / COMMERCE_DAY);
     rest = (unsigned) (time % COMMERCE_DAY);
+
+    commerce_date_format(day, out);
+    memcpy(out + 10, "T00:00:00Z", sizeof("T00:00:00Z"));
+
+    commerce_time_put(out + 11, 2, rest / 3600);
+    commerce_time_put(out + 14, 2, rest / 60 % 60);
+    commerce_time_put(out + 17, 2, rest % 60);
+}
+
+
+void
+commerce_date_format(int32_t day, char out[32])
+{
+    int64_t   days;
+    unsigned  year, month;
+
+    days = day;
+
+    if (days < COMMERCE_TIME_FIRST / COMMERCE_DAY) {
+        days = COMMERCE_TIME_FIRST / COMMERCE_DAY;
+    }
+
+    if (days > COMMERCE_TIME_LAST / COMMERCE_DAY) {
+        days = COMMERCE_TIME_LAST / COMMERCE_DAY;
+    }
 
     /* 146097 days are 400 years: a guess that is at most one year too high */
 
-    year = (unsigned) ((days * 400) / 146097) + 1;
-    days += COMMERCE_TIME_FIRST / COMMERCE_DAY;
+    year = (unsigned) (((days - COMMERCE_TIME_FIRST / COMMERCE_DAY) * 400) / 146097) + 1;
 
     while (commerce_time_days(year, 1, 1) > days) {
         year--;
@@ -112,14 +157,11 @@ commerce_time_format(commerce_time_t time, char out[32])
         days -= commerce_time_month_length(year, month);
     }
 
-    memcpy(out, "0000-00-00T00:00:00Z", sizeof("0000-00-00T00:00:00Z"));
+    memcpy(out, "0000-00-00", sizeof("0000-00-00"));
 
     commerce_time_put(out, 4, year);
     commerce_time_put(out + 5, 2, month);
     commerce_time_put(out + 8, 2, (unsigned) days + 1);
-    commerce_time_put(out + 11, 2, rest / 3600);
-    commerce_time_put(out + 14, 2, rest / 60 % 60);
-    commerce_time_put(out + 17, 2, rest % 60);
 }
 
 

@@ -27,7 +27,7 @@ $t->cli_ok(qw(room put r1 --host R));
 my $fixed = { fixed => 1000 };
 
 $t->campaign(id => 'drop', discount => $fixed, claim => { stock => 3, user => 1 });
-$t->campaign(id => 'daily', discount => $fixed, claim => { stock => 100, day => 2, user_day => 1 });
+$t->campaign(id => 'daily', zone => 'UTC', discount => $fixed, claim => { stock => 100, day => 2, user_day => 1 });
 $t->campaign(id => 'pair', discount => $fixed, claim => { stock => 100, user => 2 });
 $t->campaign(id => 'many', discount => { percent => 1500, cap => 5000 }, minimum_spend => 9900,
              claim => { stock => 150 });
@@ -336,7 +336,7 @@ unlike($t->read_file($t->dir . '/events.jsonl'), qr/$first->{code}/, 'no code in
 # campaigns as files
 
 for my $case ([ '{}', qr/member "claim\/stock" is missing/, 'no stock' ],
-              [ '{"stock":0}', qr/member "claim\/stock" is 0; allowed is a whole number from 1/, 'an empty stock' ],
+              [ '{"stock":0}', qr/member "claim\/stock" is 0; allowed is a whole number of claims from 1/, 'an empty stock' ],
               [ '{"stock":1,"valid_for":"0d"}', qr/"claim\/valid_for" is .*0d.*allowed is a time like/, 'no time' ],
               [ '{"stock":1,"valid_for":"7w"}', qr/"claim\/valid_for" is .*7w/, 'weeks' ],
               [ '{"stock":1,"valid_for":7}', qr/"claim\/valid_for" is 7;/, 'a number' ],
@@ -347,7 +347,7 @@ for my $case ([ '{}', qr/member "claim\/stock" is missing/, 'no stock' ],
 {
     my ($json, $error, $name) = @$case;
     my ($rc, $out, $err) = $t->cli('campaign', 'put', $t->write_file('wrong.json',
-        qq({"v":1,"id":"wrong","discount":{"fixed":1},"claim":$json})));
+        qq({"v":2,"id":"wrong","discount":{"fixed":1},"claim":$json})));
 
     is($rc, 1, "$name: refused");
     like($err, $error, "$name: and why");

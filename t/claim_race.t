@@ -26,7 +26,7 @@ my $fixed = { fixed => 100 };
 
 $t->campaign(id => 'hot', discount => $fixed, claim => { stock => 100, user => 1 });
 $t->campaign(id => 'groups', discount => $fixed, claim => { stock => 500, user => 1, group => 30 });
-$t->campaign(id => 'daily', discount => $fixed, claim => { stock => 500, day => 70, user_day => 1 });
+$t->campaign(id => 'daily', zone => 'UTC', discount => $fixed, claim => { stock => 500, day => 70, user_day => 1 });
 $t->campaign(id => 'crash', discount => $fixed, claim => { stock => 900, user => 1 });
 $t->campaign(id => 'free', discount => $fixed, claim => { stock => 1_000_000 });
 

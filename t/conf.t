@@ -123,7 +123,7 @@ my @wrong = (
 
     (map { [ location => "$lines commerce_order_line $_->[0]", @{$_}[1, 2] ] }
         [ 'id=sku', 'id=sku', 'JSON pointer' ], [ 'id=/sku qty=', 'qty=', 'JSON pointer' ],
-        [ 'id=/sku colour=/c', 'colour=/c', 'id=/p, qty=/p, price=/p or amount=/p' ]),
+        [ 'id=/sku colour=/c', 'colour=/c', 'id=/p, qty=/p, price=/p, amount=/p or category=/p' ]),
     (map { [ location => "$order commerce_order_success $_->[0]", @$_ ] }
         [ 'status=99', 'status=200..299' ], [ 'status=302', 'status=200..299' ], [ 'status=ok', 'status=200..299' ],
         [ 'json=/code', 'json=/pointer:word' ], [ 'json=code:0', 'json=/pointer:word' ],

@@ -142,7 +142,7 @@ sub sound
         '{"v":1,"id":"old","discount":{"fixed":100},"enabled":true}'));
     like($err, qr/"codes" of a campaign that has some cannot change/, 'what a campaign has stays');
     ($rc, $out, $err) = $t->cli('campaign', 'put', $t->write_file('c.json',
-        '{"v":1,"id":"w","discount":{"fixed":100},"codes":"foreign","enabled":true}'));
+        '{"v":2,"id":"w","discount":{"fixed":100},"codes":"foreign","enabled":true}'));
     like($err, qr/"codes".*"signed" or "imported"/, 'another word');
     like($t->cli_ok(qw(campaign get old)), qr/"codes":"imported"/, 'campaign get');
 

@@ -20,6 +20,7 @@
 
 #include "../../src/commerce_ledger.h"
 #include "../../src/commerce_lineage.h"
+#include "../../src/commerce_rules.h"
 #include "../../src/commerce_token.h"
 #include "../../src/commerce_code.h"
 
@@ -60,6 +61,7 @@ typedef struct {
     commerce_str_t          plain;      /* set where it can only have been made elsewhere: one spelling for all */
     unsigned                genuine:1;  /* we made the code, or have its record: campaign and serial may be told */
     unsigned                imported:1; /* it is looked up: made elsewhere */
+    unsigned                told:1;     /* that it is refused; in observe mode the order went on */
 } ngx_commerce_coupon_t;
 
 /* what the core knows about one request.  Stages read and complete it; memory is the request's pool. */
@@ -85,6 +87,7 @@ struct ngx_commerce_case_s {
     uint64_t                  order_version;
     commerce_arrival_t        arrival;
     commerce_cart_step_t      cart;             /* APPLY, REMOVE: lines and amounts are not known yet */
+    commerce_str_t           *categories;       /* of the order's lines; NULL: not configured */
     ngx_commerce_coupon_t    *coupons;          /* room for COMMERCE_COUPONS_MAX, made with the first one */
     ngx_uint_t                ncoupons;
     unsigned                  redeem_on_paid:1;
@@ -112,6 +115,7 @@ struct ngx_commerce_case_s {
     unsigned                  would_deny:1;     /* observe mode: it would have been */
     unsigned                  degraded:1;       /* decided without the store */
     unsigned                  preview:1;        /* evaluated for a variable: nothing is written */
+    unsigned                  again:1;          /* stages run once more: what they said, they said */
     unsigned                  candid:1;         /* a refusal names the reason itself, not its public code */
     unsigned                  failed:COMMERCE_COUPONS_MAX;  /* coupons whose failure was counted as a wrong try */
 };
@@ -120,15 +124,17 @@ struct ngx_commerce_case_s {
 typedef enum {
     NGX_COMMERCE_STAGE_CLIENT,      /* which app and build; may it bind? */
     NGX_COMMERCE_STAGE_CODES,       /* coupons parsed and verified; pure */
-    NGX_COMMERCE_STAGE_COUPONS,     /* coupon rules; reads */
+    NGX_COMMERCE_STAGE_COUPONS,     /* their records, the lines they admit; reads */
     NGX_COMMERCE_STAGE_TOUCHES,     /* touches bound, winners found; reads */
     NGX_COMMERCE_STAGE_LINEAGE,     /* second tiers; reads */
+    NGX_COMMERCE_STAGE_RULES,       /* coupon rules, which may depend on the winner; pure */
     NGX_COMMERCE_STAGES
 } ngx_commerce_stage_e;
 
 /*
  * A stage judges the case: OK, or a reason of class deny, with which the core refuses the request in enforce
- * mode.  It may be run again for the same request (conflict, internal redirect): it starts from the facts.
+ * mode.  It may be run again for the same request (conflict, internal redirect, a coupon whose promoter fell out):
+ * it starts from the facts.
  */
 typedef commerce_reason_t (*ngx_commerce_stage_pt)(ngx_commerce_case_t *c);
 
@@ -164,6 +170,7 @@ typedef struct {
     commerce_person_t  *(*person)(ngx_commerce_case_t *c, uint64_t number);     /* NULL: unknown */
     commerce_keyring_t *(*keyring)(ngx_commerce_case_t *c);    /* c may be NULL */
     commerce_str_t     (*pseudonym)(ngx_commerce_case_t *c);   /* of the user; computed once */
+    commerce_credit_t  *(*credit)(ngx_commerce_case_t *c);     /* of the order's or the page's winner; NULL = house */
     void               (*note_reason)(ngx_commerce_case_t *c, commerce_reason_t reason);
     /* for actions: touches as on a page, bound and credited (c->credits, c->group, c->room) */
     commerce_reason_t  (*attribute)(ngx_commerce_case_t *c);

@@ -498,12 +498,14 @@ ngx_commerce_cart_answered_lines(ngx_commerce_ctx_t *ctx, commerce_json_t *root,
     }
 
     answer->lines = commerce_alloc(&ctx->c.arena, n * sizeof(commerce_line_t));
-    if (answer->lines == NULL) {
+
+    if (answer->lines == NULL || ngx_commerce_order_categories(ctx, n, &answer->categories) != NGX_OK) {
         return COMMERCE_R(INTERNAL);
     }
 
     for (i = 0; i < n && reason == COMMERCE_R(OK); i++) {
-        reason = ngx_commerce_order_line(ctx, nodes[i], &answer->lines[i]);
+        reason = ngx_commerce_order_line(ctx, nodes[i], &answer->lines[i],
+                                         answer->categories ? &answer->categories[i] : NULL);
     }
 
     answer->line_count = n;

@@ -87,7 +87,7 @@ typedef struct {                            /* commerce_order, commerce_order_li
     ngx_uint_t                cart[COMMERCE_CART_STEPS];    /* methods of the step */
     commerce_str_t            cart_coupons, cart_code, cart_amount;     /* pointers into the answer, into an entry */
     ngx_msec_t                cart_wait;
-    commerce_str_t            line_id, line_quantity, line_price, line_amount;
+    commerce_str_t            line_id, line_quantity, line_price, line_amount, line_category;
     ngx_uint_t                success_status;
     commerce_str_t            success_pointer, success_word;
     unsigned                  parses_body:1;    /* some source is a member of the body */
@@ -280,7 +280,9 @@ commerce_reason_t ngx_commerce_order_new(ngx_commerce_ctx_t *ctx, commerce_order
 commerce_reason_t ngx_commerce_order_again(ngx_commerce_ctx_t *ctx, commerce_order_t *existing, uint64_t version);
 commerce_reason_t ngx_commerce_order_fingerprint(ngx_commerce_ctx_t *ctx, commerce_order_t *order);
 commerce_reason_t ngx_commerce_order_owned(ngx_commerce_ctx_t *ctx, commerce_order_t *order);
-commerce_reason_t ngx_commerce_order_line(ngx_commerce_ctx_t *ctx, commerce_json_t *node, commerce_line_t *line);
+commerce_reason_t ngx_commerce_order_line(ngx_commerce_ctx_t *ctx, commerce_json_t *node, commerce_line_t *line,
+    commerce_str_t *category);
+ngx_int_t ngx_commerce_order_categories(ngx_commerce_ctx_t *ctx, ngx_uint_t n, commerce_str_t **categories);
 void ngx_commerce_order_snapshot(ngx_commerce_ctx_t *ctx, commerce_order_t *order);
 void ngx_commerce_order_ledger(ngx_commerce_case_t *c, commerce_ledger_t *ledger);
 commerce_reason_t ngx_commerce_coupons_judge(ngx_commerce_ctx_t *ctx);

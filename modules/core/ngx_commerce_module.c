@@ -163,6 +163,7 @@ static const ngx_commerce_api_t  ngx_commerce_api = {
     ngx_commerce_api_person,
     ngx_commerce_api_keyring,
     ngx_commerce_api_pseudonym,
+    ngx_commerce_credit,
     ngx_commerce_note_reason,
     ngx_commerce_api_attribute,
     ngx_commerce_api_ledger,
@@ -688,7 +689,7 @@ ngx_commerce_api_event_money(ngx_commerce_case_t *c, commerce_write_t *w)
 static void
 ngx_commerce_api_event_plain(ngx_commerce_case_t *c, commerce_write_t *w)
 {
-    if (!c->preview) {
+    if (!c->preview && !c->again) {
         ngx_commerce_journal_event(commerce_event_finish(w));
     }
 }

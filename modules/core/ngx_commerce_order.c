@@ -9,8 +9,14 @@
 
 static commerce_reason_t ngx_commerce_order_key(ngx_commerce_ctx_t *ctx, commerce_order_t *order);
 static commerce_reason_t ngx_commerce_order_lines(ngx_commerce_ctx_t *ctx, commerce_order_t *order);
+static commerce_reason_t ngx_commerce_order_category(ngx_commerce_ctx_t *ctx, commerce_json_t *node,
+    commerce_str_t *category);
 static commerce_reason_t ngx_commerce_order_number(commerce_json_t *node, commerce_str_t pointer,
     commerce_str_t *text);
+static size_t ngx_commerce_order_lines_size(ngx_commerce_case_t *c, commerce_order_t *order);
+static void ngx_commerce_order_write_lines(ngx_commerce_case_t *c, commerce_order_t *order, commerce_write_t *w);
+static commerce_reason_t ngx_commerce_order_rules(ngx_commerce_ctx_t *ctx);
+static ngx_uint_t ngx_commerce_order_usable(ngx_commerce_case_t *c);
 static ngx_uint_t ngx_commerce_order_uses(ngx_commerce_ctx_t *ctx, commerce_use_request_t *uses);
 static void ngx_commerce_order_coupon_detail(ngx_commerce_case_t *c, ngx_commerce_coupon_t *coupon);
 
@@ -196,6 +202,7 @@ ngx_commerce_order_lines(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
 
     c = &ctx->c;
     oc = ctx->conf->order;
+    c->categories = NULL;
 
     if (oc->lines.data == NULL || oc->lines_answered || c->body == NULL) {
         return COMMERCE_R(OK);
@@ -217,7 +224,8 @@ ngx_commerce_order_lines(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
     }
 
     order->lines = commerce_alloc(&c->arena, (n ? n : 1) * sizeof(commerce_line_t));
-    if (order->lines == NULL) {
+
+    if (order->lines == NULL || ngx_commerce_order_categories(ctx, n, &c->categories) != NGX_OK) {
         return COMMERCE_R(INTERNAL);
     }
 
@@ -226,7 +234,8 @@ ngx_commerce_order_lines(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
 
     for (i = 0, item = commerce_json_first(node); item; item = commerce_json_next(item), i++) {
 
-        reason = ngx_commerce_order_line(ctx, item, &order->lines[i]);
+        reason = ngx_commerce_order_line(ctx, item, &order->lines[i], c->categories ? &c->categories[i] : NULL);
+
         if (reason != COMMERCE_R(OK)) {
             return reason;
         }
@@ -244,7 +253,8 @@ ngx_commerce_order_lines(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
 
 
 commerce_reason_t
-ngx_commerce_order_line(ngx_commerce_ctx_t *ctx, commerce_json_t *node, commerce_line_t *line)
+ngx_commerce_order_line(ngx_commerce_ctx_t *ctx, commerce_json_t *node, commerce_line_t *line,
+    commerce_str_t *category)
 {
     bool                        rounded;
     uint64_t                    quantity;
@@ -267,6 +277,13 @@ ngx_commerce_order_line(ngx_commerce_ctx_t *ctx, commerce_json_t *node, commerce
 
     if (!commerce_id_valid(line->sku)) {
         return COMMERCE_R(ORDER_MALFORMED);
+    }
+
+    if (category) {
+        reason = ngx_commerce_order_category(ctx, node, category);
+        if (reason != COMMERCE_R(OK)) {
+            return reason;
+        }
     }
 
     if (oc->line_quantity.data) {
@@ -312,6 +329,40 @@ ngx_commerce_order_line(ngx_commerce_ctx_t *ctx, commerce_json_t *node, commerce
 }
 
 
+/* room for the categories of n lines; NULL where no category is configured */
+
+ngx_int_t
+ngx_commerce_order_categories(ngx_commerce_ctx_t *ctx, ngx_uint_t n, commerce_str_t **categories)
+{
+    *categories = NULL;
+
+    if (ctx->conf->order->line_category.data == NULL) {
+        return NGX_OK;
+    }
+
+    *categories = commerce_alloc(&ctx->c.arena, (n ? n : 1) * sizeof(commerce_str_t));
+
+    return *categories ? NGX_OK : NGX_ERROR;
+}
+
+
+/* empty: the line names none */
+
+static commerce_reason_t
+ngx_commerce_order_category(ngx_commerce_ctx_t *ctx, commerce_json_t *node, commerce_str_t *category)
+{
+    commerce_reason_t  reason;
+
+    reason = ngx_commerce_order_number(node, ctx->conf->order->line_category, category);
+
+    if (reason != COMMERCE_R(OK) || category->len == 0) {
+        return reason;
+    }
+
+    return commerce_id_valid(*category) ? COMMERCE_R(OK) : COMMERCE_R(ORDER_MALFORMED);
+}
+
+
 /* text of a member; data is NULL if it is absent, null or not configured */
 
 static commerce_reason_t
@@ -351,11 +402,7 @@ ngx_commerce_order_fingerprint(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
     ngx_commerce_case_t  *c;
 
     c = &ctx->c;
-    size = 256 + 6 * order->user.len;
-
-    for (i = 0; i < order->line_count; i++) {
-        size += 64 + 6 * order->lines[i].sku.len;
-    }
+    size = 256 + 6 * order->user.len + ngx_commerce_order_lines_size(c, order);
 
     for (i = 0; i < c->ncoupons; i++) {
         size += 64 + 6 * c->coupons[i].text.len;
@@ -370,12 +417,7 @@ ngx_commerce_order_fingerprint(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
     commerce_write_open(&w, NULL, '[');
     commerce_write_text(&w, NULL, order->user);
 
-    for (i = 0; i < order->line_count; i++) {
-        commerce_write_text(&w, NULL, order->lines[i].sku);
-        commerce_write_int(&w, NULL, order->lines[i].quantity);
-        commerce_write_int(&w, NULL, order->lines[i].amount);
-    }
-
+    ngx_commerce_order_write_lines(c, order, &w);
     commerce_write_bool(&w, NULL, true);
 
     for (i = 0; i < c->ncoupons; i++) {
@@ -409,6 +451,39 @@ ngx_commerce_order_fingerprint(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
 }
 
 
+static size_t
+ngx_commerce_order_lines_size(ngx_commerce_case_t *c, commerce_order_t *order)
+{
+    size_t    size;
+    unsigned  i;
+
+    for (i = 0, size = 0; i < order->line_count; i++) {
+        size += 64 + 6 * order->lines[i].sku.len + (c->categories ? 6 * c->categories[i].len + 8 : 0);
+    }
+
+    return size;
+}
+
+
+/* a category only where one is named: other orders keep the fingerprints that they have */
+
+static void
+ngx_commerce_order_write_lines(ngx_commerce_case_t *c, commerce_order_t *order, commerce_write_t *w)
+{
+    unsigned  i;
+
+    for (i = 0; i < order->line_count; i++) {
+        commerce_write_text(w, NULL, order->lines[i].sku);
+        commerce_write_int(w, NULL, order->lines[i].quantity);
+        commerce_write_int(w, NULL, order->lines[i].amount);
+
+        if (c->categories && c->categories[i].len) {
+            commerce_write_text(w, NULL, c->categories[i]);
+        }
+    }
+}
+
+
 commerce_reason_t
 ngx_commerce_order_new(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
 {
@@ -428,7 +503,7 @@ ngx_commerce_order_new(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
     }
 
     if (reason == COMMERCE_R(OK)) {
-        reason = ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_TOUCHES, NGX_COMMERCE_STAGE_LINEAGE);
+        reason = ngx_commerce_order_rules(ctx);
     }
 
     if (reason != COMMERCE_R(OK)) {
@@ -486,6 +561,56 @@ ngx_commerce_order_ledger(ngx_commerce_case_t *c, commerce_ledger_t *ledger)
 }
 
 
+/*
+ * Rules may depend on the winner, and he on the promoters of the coupons that apply.  While one falls out (the order
+ * goes on without it in observe mode), both are found again; each turn takes a coupon away, so that it ends.
+ */
+
+static commerce_reason_t
+ngx_commerce_order_rules(ngx_commerce_ctx_t *ctx)
+{
+    ngx_uint_t            usable;
+    commerce_reason_t     reason, noted;
+    ngx_commerce_case_t  *c;
+
+    c = &ctx->c;
+    noted = c->noted;
+
+    do {
+        usable = ngx_commerce_order_usable(c);
+
+        c->noted = noted;
+        commerce_txn_init(c->txn, c->txn->arena);
+
+        reason = ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_TOUCHES, NGX_COMMERCE_STAGE_RULES);
+
+        if (reason == COMMERCE_R(OK)) {
+            reason = ngx_commerce_coupons_judge(ctx);
+        }
+
+        c->again = 1;
+
+    } while (reason == COMMERCE_R(OK) && ngx_commerce_order_usable(c) < usable);
+
+    c->again = 0;
+
+    return reason;
+}
+
+
+static ngx_uint_t
+ngx_commerce_order_usable(ngx_commerce_case_t *c)
+{
+    ngx_uint_t  i, n;
+
+    for (i = 0, n = 0; i < c->ncoupons; i++) {
+        n += c->coupons[i].reason == COMMERCE_R(OK);
+    }
+
+    return n;
+}
+
+
 /* the coupons that passed; their discounts make the order's */
 
 static ngx_uint_t
@@ -539,10 +664,11 @@ ngx_commerce_coupons_judge(ngx_commerce_ctx_t *ctx)
             c->coupons[i].reason = COMMERCE_R(COUPON_ORDER_REQUIRED);
         }
 
-        if (c->coupons[i].reason == COMMERCE_R(OK)) {
+        if (c->coupons[i].reason == COMMERCE_R(OK) || c->coupons[i].told) {
             continue;
         }
 
+        c->coupons[i].told = 1;
         ngx_commerce_order_coupon_detail(c, &c->coupons[i]);
 
         if (c->mode == NGX_COMMERCE_ENFORCE) {

@@ -215,8 +215,12 @@ ngx_commerce_order_line_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
             pointer = &oc->line_amount;
             prefix = 7;
 
+        } else if (ngx_strncmp(value[i].data, "category=", 9) == 0) {
+            pointer = &oc->line_category;
+            prefix = 9;
+
         } else {
-            return ngx_commerce_invalid(cf, &value[i], "id=/p, qty=/p, price=/p or amount=/p");
+            return ngx_commerce_invalid(cf, &value[i], "id=/p, qty=/p, price=/p, amount=/p or category=/p");
         }
 
         rv = ngx_commerce_order_pointer(cf, &value[i], prefix, pointer);

@@ -3,7 +3,8 @@
  *
  * Inside the coupon module: how its files meet.
  *
- *   ngx_http_commerce_coupon_module.c   the module, coupons of orders
+ *   ngx_http_commerce_coupon_module.c   the module, codes of orders
+ *   ngx_http_commerce_coupon_rules.c    whether an order's coupons apply
  *   ngx_http_commerce_coupon_guess.c    who has tried too many wrong codes (_guess_conf.c: limits)
  *   ngx_http_commerce_claim.c           commerce_coupon_claim, commerce_coupon_list
  *   ngx_http_commerce_check.c           commerce_coupon_check, commerce_coupon_qr: for holders
@@ -28,15 +29,38 @@ typedef struct {
 } ngx_http_commerce_parameter_t;
 
 
+/* what the rules may know, from sources that are no word of the client's */
+typedef struct {
+    ngx_commerce_source_t        store, level, new_customer;
+    unsigned                     set:1;
+} ngx_http_commerce_coupon_facts_t;
+
+typedef struct {
+    ngx_commerce_source_t             code;
+    ngx_uint_t                        max;
+    ngx_uint_t                        imported;     /* codes made elsewhere are taken, too */
+    ngx_uint_t                        on_paid;
+    time_t                            deadline;
+    commerce_deadline_policy_t        unpaid, in_doubt;
+    ngx_http_commerce_coupon_facts_t  facts;
+    unsigned                          redeem_set:1;
+} ngx_http_commerce_coupon_conf_t;
+
+
 extern ngx_module_t               ngx_http_commerce_coupon_module;
 extern const ngx_commerce_api_t  *ngx_http_commerce_coupon_core;
 
+char *ngx_http_commerce_coupon_facts_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_commerce_claim_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_commerce_list_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_commerce_check_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_commerce_qr_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_commerce_redeem_shop_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_commerce_rollback_shop_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* stages: records and admitted lines before the winner is known, the rules behind him */
+commerce_reason_t ngx_http_commerce_coupon_records(ngx_commerce_case_t *c);
+commerce_reason_t ngx_http_commerce_coupon_rules(ngx_commerce_case_t *c);
 
 /* reads the directive's words: each is one of these; a wrong one is logged */
 ngx_int_t ngx_http_commerce_coupon_parameters(ngx_conf_t *cf, ngx_http_commerce_parameter_t *parameters,

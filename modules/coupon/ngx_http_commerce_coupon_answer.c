@@ -251,20 +251,7 @@ ngx_http_commerce_coupon_write(ngx_commerce_case_t *c, commerce_write_t *w, comm
 
     commerce_write_text(w, "campaign", campaign->id);
 
-    commerce_write_open(w, "discount", '{');
-
-    if (campaign->fixed > 0) {
-        commerce_write_int(w, "fixed", campaign->fixed);
-
-    } else {
-        commerce_write_int(w, "percent", campaign->percent);
-
-        if (campaign->cap > 0) {
-            commerce_write_int(w, "cap", campaign->cap);
-        }
-    }
-
-    commerce_write_close(w, '}');
+    commerce_campaign_write_worth(w, "discount", campaign);
 
     if (campaign->minimum_spend > 0) {
         commerce_write_int(w, "minimum_spend", campaign->minimum_spend);

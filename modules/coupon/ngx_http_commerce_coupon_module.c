@@ -1,24 +1,14 @@
 /*
  * Copyright (C) ngx_commerce authors
  *
- * Coupons of an order request: which codes it names, whether they are genuine, whether they apply.  Spending
- * them is the ledger's (src/commerce_ledger.h); refusing the order is the core's.
+ * Coupons of an order request: which codes it names, whether they are genuine.  Whether they apply:
+ * ngx_http_commerce_coupon_rules.c.  Spending them is the ledger's (src/commerce_ledger.h); refusing the order is the
+ * core's.
  */
 
 #include "ngx_http_commerce_coupon.h"
 #include "ngx_http_commerce_coupon_guess.h"
 #include "../../src/commerce_imported.h"
-
-
-typedef struct {
-    ngx_commerce_source_t        code;
-    ngx_uint_t                   max;
-    ngx_uint_t                   imported;      /* codes made elsewhere are taken, too */
-    ngx_uint_t                   on_paid;
-    time_t                       deadline;
-    commerce_deadline_policy_t   unpaid, in_doubt;
-    unsigned                     redeem_set:1;
-} ngx_http_commerce_coupon_conf_t;
 
 
 static ngx_int_t ngx_http_commerce_coupon_preconfiguration(ngx_conf_t *cf);
@@ -40,10 +30,6 @@ static commerce_reason_t ngx_http_commerce_coupon_add(ngx_commerce_case_t *c,
     ngx_http_commerce_coupon_conf_t *ccf, commerce_str_t text);
 static commerce_reason_t ngx_http_commerce_coupon_genuine(ngx_commerce_case_t *c,
     ngx_http_commerce_coupon_conf_t *ccf, ngx_commerce_coupon_t *coupon);
-static commerce_reason_t ngx_http_commerce_coupon_rules(ngx_commerce_case_t *c);
-static void ngx_http_commerce_coupon_failed(ngx_commerce_case_t *c, ngx_uint_t i);
-static commerce_reason_t ngx_http_commerce_coupon_find(ngx_commerce_case_t *c, ngx_uint_t n);
-static commerce_reason_t ngx_http_commerce_coupon_rule(ngx_commerce_case_t *c, ngx_commerce_coupon_t *coupon);
 
 
 const ngx_commerce_api_t  *ngx_http_commerce_coupon_core;
@@ -54,6 +40,13 @@ static ngx_command_t  ngx_http_commerce_coupon_commands[] = {
     { ngx_string("commerce_coupon_code"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
       ngx_http_commerce_coupon_code,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("commerce_coupon_facts"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_commerce_coupon_facts_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -348,178 +341,6 @@ ngx_http_commerce_coupon_genuine(ngx_commerce_case_t *c, ngx_http_commerce_coupo
 }
 
 
-/* each coupon gets its reason here; the core refuses the order, or in observe mode leaves the coupon out */
-
-static commerce_reason_t
-ngx_http_commerce_coupon_rules(ngx_commerce_case_t *c)
-{
-    ngx_uint_t              i;
-    ngx_commerce_coupon_t  *coupon;
-
-    for (i = 0; i < c->ncoupons; i++) {
-        coupon = &c->coupons[i];
-
-        if (coupon->reason == COMMERCE_R(OK) && coupon->imported) {
-            coupon->reason = ngx_http_commerce_coupon_find(c, i);
-        }
-
-        if (coupon->reason == COMMERCE_R(OK)) {
-            coupon->reason = ngx_http_commerce_coupon_rule(c, coupon);
-        }
-
-        if (coupon->reason == COMMERCE_R(STORE_UNAVAILABLE) || coupon->reason == COMMERCE_R(INTERNAL)) {
-            return coupon->reason;
-        }
-
-        if (coupon->reason != COMMERCE_R(OK)) {
-            ngx_http_commerce_coupon_failed(c, i);
-        }
-    }
-
-    return COMMERCE_R(OK);
-}
-
-
-/* only here, where the order is known to be new: a retry is never a guess */
-
-static void
-ngx_http_commerce_coupon_failed(ngx_commerce_case_t *c, ngx_uint_t i)
-{
-    ngx_commerce_coupon_t  *coupon;
-
-    coupon = &c->coupons[i];
-
-    if (c->failed & (1U << i)) {
-        return;
-    }
-
-    if ((coupon->reason == COMMERCE_R(COUPON_ALREADY_REDEEMED)
-         || coupon->reason == COMMERCE_R(COUPON_HELD_BY_OTHER_ORDER))
-        && commerce_equal(coupon->use.coupon.used_by, c->user))
-    {
-        return;                     /* another order of his own has it: he knows the code */
-    }
-
-    if (commerce_guess_class(coupon->reason) != COMMERCE_GUESS_NONE) {
-        c->failed |= 1U << i;
-        coupon->reason = ngx_http_commerce_guess_failed(c, coupon->code.campaign, coupon->reason);
-    }
-}
-
-
-/* which coupon is behind a code made elsewhere? */
-
-static commerce_reason_t
-ngx_http_commerce_coupon_find(ngx_commerce_case_t *c, ngx_uint_t n)
-{
-    int                        rc;
-    ngx_uint_t                 i;
-    commerce_imported_t        found;
-    ngx_commerce_coupon_t     *coupon;
-    commerce_imported_code_t   code;
-
-    coupon = &c->coupons[n];
-
-    if (commerce_imported_parse(coupon->text, &code) != NULL) {
-        return COMMERCE_R(INTERNAL);
-    }
-
-    rc = commerce_imported_find(&c->reader, ngx_http_commerce_coupon_core->keyring(c), &code, &found);
-
-    if (rc == COMMERCE_ERROR) {
-        return COMMERCE_R(STORE_UNAVAILABLE);
-    }
-
-    if (rc == COMMERCE_ABSENT) {
-        return coupon->code.campaign ? COMMERCE_R(COUPON_BAD_SIGNATURE) : COMMERCE_R(COUPON_NOT_FOUND);
-    }
-
-    coupon->code.campaign = found.campaign;
-    coupon->code.serial = found.serial;
-    coupon->genuine = 1;
-
-    for (i = 0; i < n; i++) {
-        if (c->coupons[i].genuine && c->coupons[i].code.campaign == found.campaign
-            && c->coupons[i].code.serial == found.serial)
-        {
-            return COMMERCE_R(COUPON_DUPLICATE);
-        }
-    }
-
-    return COMMERCE_R(OK);
-}
-
-
-static commerce_reason_t
-ngx_http_commerce_coupon_rule(ngx_commerce_case_t *c, ngx_commerce_coupon_t *coupon)
-{
-    int                      rc;
-    unsigned                 n;
-    commerce_reason_t        reason;
-    commerce_use_request_t  *use;
-
-    use = &coupon->use;
-
-    rc = commerce_campaign_read(&c->reader, coupon->code.campaign, &use->campaign, NULL);
-
-    if (rc != COMMERCE_OK) {
-        return rc == COMMERCE_ABSENT ? COMMERCE_R(COUPON_NOT_FOUND) : COMMERCE_R(STORE_UNAVAILABLE);
-    }
-
-    if (use->campaign.imported != coupon->imported) {
-        return COMMERCE_R(COUPON_NOT_FOUND);        /* signed by our keys, and yet we never made it */
-    }
-
-    rc = commerce_coupon_read(&c->reader, coupon->code.campaign, coupon->code.serial, &use->coupon,
-                              &use->version);
-
-    if (rc == COMMERCE_ERROR) {
-        return COMMERCE_R(STORE_UNAVAILABLE);
-    }
-
-    use->coupon.campaign = coupon->code.campaign;
-    use->coupon.serial = coupon->code.serial;
-
-    n = c->order->line_count;
-
-    coupon->admits = commerce_alloc(&c->arena, n ? n : 1);
-    if (coupon->admits == NULL) {
-        return COMMERCE_R(INTERNAL);
-    }
-
-    /* whoever has it already is asked before the rules: a retry's answer must not depend on them */
-
-    reason = commerce_coupon_check(&use->campaign, &use->coupon, c->user, c->now, c->order->lines, n,
-                                   coupon->admits, &use->discount);
-
-    if (c->cart == COMMERCE_CART_APPLY) {
-
-        /* what depends on the lines is judged when they are known: in the answer that completes the cart */
-
-        if (reason == COMMERCE_R(COUPON_MIN_SPEND) || reason == COMMERCE_R(COUPON_SKU_NOT_ELIGIBLE)) {
-            reason = COMMERCE_R(OK);
-        }
-
-        if (commerce_equal(use->coupon.order_user, c->order->user)
-            && commerce_equal(use->coupon.order_key, c->order->key)
-            && use->coupon.state == COMMERCE_COUPON_RESERVED)
-        {
-            return reason;          /* applied again */
-        }
-    }
-
-    if (reason == COMMERCE_R(OK) && use->coupon.state == COMMERCE_COUPON_REDEEMED) {
-        return COMMERCE_R(COUPON_ALREADY_REDEEMED);
-    }
-
-    if (reason == COMMERCE_R(OK) && use->coupon.state == COMMERCE_COUPON_RESERVED) {
-        return COMMERCE_R(COUPON_HELD_BY_OTHER_ORDER);
-    }
-
-    return reason;
-}
-
-
 static ngx_int_t
 ngx_http_commerce_coupon_preconfiguration(ngx_conf_t *cf)
 {
@@ -528,7 +349,9 @@ ngx_http_commerce_coupon_preconfiguration(ngx_conf_t *cf)
     if (ngx_http_commerce_coupon_core == NULL
         || ngx_http_commerce_coupon_core->stage(cf, NGX_COMMERCE_STAGE_CODES, ngx_http_commerce_coupon_codes)
            != NGX_OK
-        || ngx_http_commerce_coupon_core->stage(cf, NGX_COMMERCE_STAGE_COUPONS, ngx_http_commerce_coupon_rules)
+        || ngx_http_commerce_coupon_core->stage(cf, NGX_COMMERCE_STAGE_COUPONS, ngx_http_commerce_coupon_records)
+           != NGX_OK
+        || ngx_http_commerce_coupon_core->stage(cf, NGX_COMMERCE_STAGE_RULES, ngx_http_commerce_coupon_rules)
            != NGX_OK
         || ngx_http_commerce_coupon_core->status_members(cf, ngx_http_commerce_guess_status) != NGX_OK)
     {

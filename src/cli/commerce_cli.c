@@ -46,6 +46,10 @@ static const commerce_cli_command_t  cli_commands[] = {
       "make or replace a campaign" },
     { "campaign", "get", commerce_cli_campaign_get, "ID",
       "a campaign as its JSON file" },
+    { "campaign", "diff", commerce_cli_campaign_diff, "FILE.json",
+      "what putting the file would change" },
+    { "campaign", "lint", commerce_cli_campaign_lint, "FILE.json",
+      "what is wrong or suspicious about it; needs no store" },
     { "campaign", "list", commerce_cli_campaign_list, "",
       "number, id, state, from, until, minted, used" },
     { "coupon", "mint", commerce_cli_coupon_mint, "CAMPAIGN COUNT [--holder USER]",
@@ -331,5 +335,5 @@ cli_help(FILE *to)
             "  upline or user means none\n"
             "coupon import: the same file goes on where an earlier run ended; --anew gives up the\n"
             "  unfinished import of another file; --errors shows more than 20 lines\n"
-            "exit codes: 0 done, 1 refused or failed, 2 usage\n");
+            "exit codes: 0 done, 1 refused or failed, 2 usage, 3 campaign diff or lint found something\n");
 }

@@ -31,11 +31,12 @@
 #define COMMERCE_CLI_PIECE     1000     /* records in one transaction */
 #define COMMERCE_CLI_RENEW     10000    /* records read under one view */
 
-/* results of handlers; the first three are exit codes */
+/* results of handlers; the first four are exit codes */
 typedef enum {
     COMMERCE_CLI_OK,
     COMMERCE_CLI_FAILED,
     COMMERCE_CLI_USAGE,
+    COMMERCE_CLI_FOUND,         /* done: what was looked for is there, a difference, something suspicious */
     COMMERCE_CLI_AGAIN          /* a conflict: read again and decide again */
 } commerce_cli_result_t;
 
@@ -137,6 +138,9 @@ typedef int (*commerce_cli_visit_t)(commerce_cli_t *cli, const commerce_cli_reco
     void *data);
 int commerce_cli_scan(commerce_cli_t *cli, char kind, commerce_cli_visit_t visit, void *data);
 
+/* a zone of this machine's zone files: a commerce_zone_find_pt */
+int commerce_cli_zone(commerce_arena_t *arena, commerce_str_t name, commerce_zone_t *zone);
+
 /* calls work once for cli->shop, or, if none was given, for each shop found in the store */
 typedef int (*commerce_cli_shop_work_t)(commerce_cli_t *cli, void *data);
 int commerce_cli_each_shop(commerce_cli_t *cli, commerce_cli_shop_work_t work, void *data);
@@ -168,7 +172,9 @@ int commerce_cli_group_show(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_room_put(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_room_show(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_campaign_put(commerce_cli_t *cli, int argc, char **argv);
+int commerce_cli_campaign_diff(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_campaign_get(commerce_cli_t *cli, int argc, char **argv);
+int commerce_cli_campaign_lint(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_campaign_list(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_coupon_mint(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_coupon_list(commerce_cli_t *cli, int argc, char **argv);

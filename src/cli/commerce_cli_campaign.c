@@ -1,14 +1,14 @@
 /*
  * Copyright (C) ngx_commerce authors
  *
- * commerce campaign: JSON files in, and out again in the same form.
+ * commerce campaign: JSON files in, and out again in the same form; what they change, and what is wrong about them.
  */
 
-#include "../commerce_write.h"
+#include <stdlib.h>
+
 #include "commerce_cli.h"
 
 #define CAMPAIGN_FILE_MAX  (512 * 1024)
-#define CAMPAIGN_TEXT_MAX  (512 * 1024)
 
 
 typedef struct {
@@ -18,23 +18,44 @@ typedef struct {
     const char          *outcome;
 } campaign_put_t;
 
+/* a campaign's members, each as JSON */
+typedef struct {
+    const char      *name;
+    commerce_str_t   json;
+} campaign_member_t;
 
+typedef struct {
+    campaign_member_t  *members;
+    unsigned            count;
+} campaign_text_t;
+
+/* whose sentences they are */
+typedef struct {
+    commerce_cli_t  *cli;
+    const char      *path;
+} campaign_sentences_t;
+
+
+static int campaign_file(commerce_cli_t *cli, const char *path, commerce_campaign_t *campaign);
+static void campaign_wrong(void *data, const char *sentence);
 static int campaign_put_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static int campaign_promoter(commerce_cli_t *cli, const campaign_put_t *put, uint64_t *number);
-static int campaign_text(commerce_cli_t *cli, const commerce_campaign_t *campaign,
-    commerce_arena_t *arena, commerce_str_t *text);
-static void campaign_write(commerce_write_t *w, const commerce_campaign_t *campaign);
-static void campaign_write_claim(commerce_write_t *w, const commerce_claim_rules_t *claim);
-static void campaign_write_time(commerce_write_t *w, const char *name, commerce_time_t when);
+static int campaign_find(commerce_cli_t *cli, commerce_str_t id, commerce_campaign_t *campaign);
+static int campaign_members(commerce_cli_t *cli, const commerce_campaign_t *campaign,
+    commerce_arena_t *arena, campaign_text_t *text);
+static bool campaign_same(const campaign_text_t *a, const campaign_text_t *b);
+static const campaign_member_t *campaign_member(const campaign_text_t *text, const char *name);
+static void campaign_print(commerce_cli_t *cli, const campaign_text_t *text);
+static bool campaign_print_diff(commerce_cli_t *cli, const campaign_text_t *file,
+    const campaign_text_t *stored);
+static void campaign_suspicious(void *data, const char *sentence);
 static int campaign_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
 
 
 int
 commerce_cli_campaign_put(commerce_cli_t *cli, int argc, char **argv)
 {
-    char            error[512];
     campaign_put_t  put;
-    commerce_str_t  json;
 
     if (argc != 2) {
         return COMMERCE_CLI_USAGE;
@@ -42,15 +63,12 @@ commerce_cli_campaign_put(commerce_cli_t *cli, int argc, char **argv)
 
     put.path = argv[1];
 
-    if (commerce_cli_shop(cli) != COMMERCE_CLI_OK
-        || commerce_cli_file(cli, put.path, CAMPAIGN_FILE_MAX, &json) != COMMERCE_CLI_OK)
-    {
+    if (commerce_cli_shop(cli) != COMMERCE_CLI_OK) {
         return COMMERCE_CLI_FAILED;
     }
 
-    if (commerce_campaign_parse(cli->arena, json, &put.file, error, sizeof(error)) != COMMERCE_OK) {
-        return commerce_cli_fail(cli, "%s: %s: nothing was changed, correct the file", put.path,
-                                 error);
+    if (campaign_file(cli, put.path, &put.file) != COMMERCE_CLI_OK) {
+        return commerce_cli_fail(cli, "%s: nothing was changed, correct the file", put.path);
     }
 
     if (commerce_cli_keys(cli) != COMMERCE_CLI_OK
@@ -67,6 +85,32 @@ commerce_cli_campaign_put(commerce_cli_t *cli, int argc, char **argv)
 }
 
 
+/* every sentence about what is wrong is said */
+static int
+campaign_file(commerce_cli_t *cli, const char *path, commerce_campaign_t *campaign)
+{
+    commerce_str_t        json;
+    campaign_sentences_t  sentences = { cli, path };
+
+    if (commerce_cli_file(cli, path, CAMPAIGN_FILE_MAX, &json) != COMMERCE_CLI_OK) {
+        return COMMERCE_CLI_FAILED;
+    }
+
+    return commerce_campaign_parse(cli->arena, json, commerce_cli_zone, campaign, campaign_wrong,
+                                   &sentences) == COMMERCE_OK
+           ? COMMERCE_CLI_OK : COMMERCE_CLI_FAILED;
+}
+
+
+static void
+campaign_wrong(void *data, const char *sentence)
+{
+    campaign_sentences_t  *sentences = data;
+
+    (void) commerce_cli_fail(sentences->cli, "%s: %s", sentences->path, sentence);
+}
+
+
 /* number and minted are the store's: codes in customers' hands depend on them */
 static int
 campaign_put_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
@@ -74,7 +118,7 @@ campaign_put_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
     int                   rc;
     uint64_t              version, number;
     campaign_put_t       *put = data;
-    commerce_str_t        before, after;
+    campaign_text_t       before, after;
     commerce_campaign_t   campaign, existing;
 
     campaign = put->file;
@@ -104,13 +148,13 @@ campaign_put_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
 
         put->number = existing.number;
 
-        if (campaign_text(cli, &existing, txn->arena, &before) != COMMERCE_CLI_OK
-            || campaign_text(cli, &campaign, txn->arena, &after) != COMMERCE_CLI_OK)
+        if (campaign_members(cli, &existing, txn->arena, &before) != COMMERCE_CLI_OK
+            || campaign_members(cli, &campaign, txn->arena, &after) != COMMERCE_CLI_OK)
         {
             return COMMERCE_CLI_FAILED;
         }
 
-        if (commerce_equal(before, after) && existing.promoter == campaign.promoter) {
+        if (campaign_same(&before, &after) && existing.promoter == campaign.promoter) {
             put->outcome = "unchanged";
             return COMMERCE_CLI_OK;
         }
@@ -165,178 +209,121 @@ campaign_promoter(commerce_cli_t *cli, const campaign_put_t *put, uint64_t *numb
 }
 
 
+/* the record under this id, its promoter by today's name */
 static int
-campaign_text(commerce_cli_t *cli, const commerce_campaign_t *campaign, commerce_arena_t *arena,
-    commerce_str_t *text)
+campaign_find(commerce_cli_t *cli, commerce_str_t id, commerce_campaign_t *campaign)
+{
+    int  rc;
+
+    rc = commerce_campaign_find(&cli->reader, id, campaign, NULL);
+
+    if (rc == COMMERCE_ABSENT) {
+        return commerce_cli_fail(cli, "there is no campaign \"%.*s\" in shop \"%s\": see \"commerce"
+                                 " campaign list\"", commerce_cli_arg(id), cli->shop_name);
+    }
+
+    if (rc != COMMERCE_OK) {
+        return commerce_cli_unreadable(cli, "campaign", id);
+    }
+
+    return campaign->promoter == 0
+           ? COMMERCE_CLI_OK
+           : commerce_cli_person_name(cli, campaign->promoter, &campaign->promoter_id);
+}
+
+
+static int
+campaign_members(commerce_cli_t *cli, const commerce_campaign_t *campaign,
+    commerce_arena_t *arena, campaign_text_t *text)
 {
     char              *buffer;
     int64_t            len;
+    unsigned           i;
     commerce_write_t   w;
 
-    buffer = commerce_alloc(arena, CAMPAIGN_TEXT_MAX);
-    if (buffer == NULL) {
+    text->count = commerce_campaign_member_count(campaign);
+    text->members = commerce_alloc(arena, text->count * sizeof(campaign_member_t));
+    buffer = malloc(COMMERCE_CAMPAIGN_TEXT);
+
+    if (text->members == NULL || buffer == NULL) {
+        free(buffer);
         return commerce_cli_fail(cli, "out of memory");
     }
 
-    commerce_write_start(&w, buffer, CAMPAIGN_TEXT_MAX);
-    campaign_write(&w, campaign);
-    len = commerce_write_finish(&w);
+    for (i = 0; i < text->count; i++) {
+        commerce_write_start(&w, buffer, COMMERCE_CAMPAIGN_TEXT);
+        text->members[i].name = commerce_campaign_member_write(&w, campaign, i);
+        len = commerce_write_finish(&w);
 
-    if (len < 0) {
-        return commerce_cli_fail(cli, "campaign \"%.*s\" is too long to be shown",
-                                 commerce_cli_arg(campaign->id));
+        if (len > 0) {
+            text->members[i].json = commerce_copy(arena,
+                                                  (commerce_str_t) { buffer, (size_t) len });
+        }
+
+        if (text->members[i].json.data == NULL) {
+            free(buffer);
+            return commerce_cli_fail(cli, "campaign \"%.*s\" does not fit into memory",
+                                     commerce_cli_arg(campaign->id));
+        }
     }
 
-    *text = (commerce_str_t) { buffer, (size_t) len };
+    free(buffer);
 
     return COMMERCE_CLI_OK;
 }
 
 
-static void
-campaign_write(commerce_write_t *w, const commerce_campaign_t *campaign)
+static bool
+campaign_same(const campaign_text_t *a, const campaign_text_t *b)
 {
-    unsigned  i;
+    unsigned                  i;
+    const campaign_member_t  *other;
 
-    commerce_write_open(w, NULL, '{');
-    commerce_write_int(w, "v", 1);
-    commerce_write_text(w, "id", campaign->id);
+    for (i = 0; i < a->count; i++) {
+        other = campaign_member(b, a->members[i].name);
 
-    commerce_write_open(w, "discount", '{');
-
-    if (campaign->fixed > 0) {
-        commerce_write_int(w, "fixed", campaign->fixed);
-
-    } else {
-        commerce_write_int(w, "percent", campaign->percent);
-
-        if (campaign->cap > 0) {
-            commerce_write_int(w, "cap", campaign->cap);
+        if (other == NULL || !commerce_equal(other->json, a->members[i].json)) {
+            return false;
         }
     }
 
-    commerce_write_close(w, '}');
-
-    if (campaign->from != 0) {
-        campaign_write_time(w, "from", campaign->from);
-    }
-
-    if (campaign->until != COMMERCE_FOREVER) {
-        campaign_write_time(w, "until", campaign->until);
-    }
-
-    if (campaign->minimum_spend > 0) {
-        commerce_write_int(w, "minimum_spend", campaign->minimum_spend);
-    }
-
-    if (campaign->sku_count != 0) {
-        commerce_write_open(w, "skus", '[');
-
-        for (i = 0; i < campaign->sku_count; i++) {
-            commerce_write_text(w, NULL, campaign->skus[i]);
-        }
-
-        commerce_write_close(w, ']');
-    }
-
-    if (campaign->limits[COMMERCE_COUNT_TOTAL] != 0
-        || campaign->limits[COMMERCE_COUNT_USER] != 0)
-    {
-        commerce_write_open(w, "limits", '{');
-
-        if (campaign->limits[COMMERCE_COUNT_TOTAL] != 0) {
-            commerce_write_int(w, "total", campaign->limits[COMMERCE_COUNT_TOTAL]);
-        }
-
-        if (campaign->limits[COMMERCE_COUNT_USER] != 0) {
-            commerce_write_int(w, "user", campaign->limits[COMMERCE_COUNT_USER]);
-        }
-
-        commerce_write_close(w, '}');
-    }
-
-    commerce_write_optional(w, "promoter", campaign->promoter_id);
-
-    if (campaign->holder_required) {
-        commerce_write_text(w, "holder", commerce_string("required"));
-    }
-
-    if (campaign->claim.open) {
-        campaign_write_claim(w, &campaign->claim);
-    }
-
-    if (campaign->qr_required) {
-        commerce_write_open(w, "redeem", '{');
-        commerce_write_text(w, "qr", commerce_string("required"));
-        commerce_write_close(w, '}');
-    }
-
-    if (campaign->imported) {
-        commerce_write_text(w, "codes", commerce_string("imported"));
-    }
-
-    commerce_write_bool(w, "enabled", campaign->enabled);
-    commerce_write_close(w, '}');
+    return a->count == b->count;
 }
 
 
-static void
-campaign_write_claim(commerce_write_t *w, const commerce_claim_rules_t *claim)
+static const campaign_member_t *
+campaign_member(const campaign_text_t *text, const char *name)
 {
-    char      text[32];
     unsigned  i;
 
-    static const struct {
-        const char       *name;
-        commerce_count_t  which;
-    } limits[] = {
-        { "stock", COMMERCE_COUNT_TOTAL },
-        { "day", COMMERCE_COUNT_DAY },
-        { "user", COMMERCE_COUNT_USER },
-        { "user_day", COMMERCE_COUNT_USER_DAY },
-        { "group", COMMERCE_COUNT_GROUP }
-    };
-
-    commerce_write_open(w, "claim", '{');
-
-    for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-        if (claim->limits[limits[i].which] != 0) {
-            commerce_write_int(w, limits[i].name, claim->limits[limits[i].which]);
+    for (i = 0; i < text->count; i++) {
+        if (strcmp(text->members[i].name, name) == 0) {
+            return &text->members[i];
         }
     }
 
-    if (claim->from != 0) {
-        campaign_write_time(w, "from", claim->from);
-    }
-
-    if (claim->until != COMMERCE_FOREVER) {
-        campaign_write_time(w, "until", claim->until);
-    }
-
-    if (claim->valid_for != 0) {
-        snprintf(text, sizeof(text), "%llds", (long long) claim->valid_for);
-        commerce_write_text(w, "valid_for", commerce_cstr(text));
-    }
-
-    commerce_write_close(w, '}');
+    return NULL;
 }
 
 
+/* a member on each line, so that a review shows which of them changed */
 static void
-campaign_write_time(commerce_write_t *w, const char *name, commerce_time_t when)
+campaign_print(commerce_cli_t *cli, const campaign_text_t *text)
 {
-    char  text[32];
+    unsigned  i;
 
-    commerce_time_format(when, text);
-    commerce_write_text(w, name, commerce_cstr(text));
+    for (i = 0; i < text->count; i++) {
+        fprintf(cli->out, "%s\"%s\":%.*s%s\n", i == 0 ? "{" : " ", text->members[i].name,
+                commerce_cli_arg(text->members[i].json), i + 1 == text->count ? "}" : ",");
+    }
 }
 
 
 int
 commerce_cli_campaign_get(commerce_cli_t *cli, int argc, char **argv)
 {
-    int                  rc;
-    commerce_str_t       id, text;
+    commerce_str_t       id;
+    campaign_text_t      text;
     commerce_campaign_t  campaign;
 
     if (argc != 2) {
@@ -346,36 +333,115 @@ commerce_cli_campaign_get(commerce_cli_t *cli, int argc, char **argv)
     if (commerce_cli_shop(cli) != COMMERCE_CLI_OK
         || commerce_cli_id(cli, "campaign's id", argv[1], &id) != COMMERCE_CLI_OK
         || commerce_cli_open(cli, false) != COMMERCE_CLI_OK
-        || commerce_cli_view(cli, NULL) != COMMERCE_CLI_OK)
+        || commerce_cli_view(cli, NULL) != COMMERCE_CLI_OK
+        || campaign_find(cli, id, &campaign) != COMMERCE_CLI_OK
+        || campaign_members(cli, &campaign, cli->arena, &text) != COMMERCE_CLI_OK)
     {
         return COMMERCE_CLI_FAILED;
     }
 
-    rc = commerce_campaign_find(&cli->reader, id, &campaign, NULL);
-
-    if (rc == COMMERCE_ABSENT) {
-        return commerce_cli_fail(cli, "there is no campaign \"%s\" in shop \"%s\": see \"commerce"
-                                 " campaign list\"", argv[1], cli->shop_name);
-    }
-
-    if (rc != COMMERCE_OK) {
-        return commerce_cli_unreadable(cli, "campaign", id);
-    }
-
-    if (campaign.promoter != 0
-        && commerce_cli_person_name(cli, campaign.promoter, &campaign.promoter_id)
-           != COMMERCE_CLI_OK)
-    {
-        return COMMERCE_CLI_FAILED;
-    }
-
-    if (campaign_text(cli, &campaign, cli->arena, &text) != COMMERCE_CLI_OK) {
-        return COMMERCE_CLI_FAILED;
-    }
-
-    fprintf(cli->out, "%.*s\n", commerce_cli_arg(text));
+    campaign_print(cli, &text);
 
     return COMMERCE_CLI_OK;
+}
+
+
+int
+commerce_cli_campaign_diff(commerce_cli_t *cli, int argc, char **argv)
+{
+    campaign_text_t      ours, theirs;
+    commerce_campaign_t  file, stored;
+
+    if (argc != 2) {
+        return COMMERCE_CLI_USAGE;
+    }
+
+    if (commerce_cli_shop(cli) != COMMERCE_CLI_OK
+        || campaign_file(cli, argv[1], &file) != COMMERCE_CLI_OK
+        || commerce_cli_open(cli, false) != COMMERCE_CLI_OK
+        || commerce_cli_view(cli, NULL) != COMMERCE_CLI_OK
+        || campaign_find(cli, file.id, &stored) != COMMERCE_CLI_OK
+        || campaign_members(cli, &file, cli->arena, &ours) != COMMERCE_CLI_OK
+        || campaign_members(cli, &stored, cli->arena, &theirs) != COMMERCE_CLI_OK)
+    {
+        return COMMERCE_CLI_FAILED;
+    }
+
+    return campaign_print_diff(cli, &ours, &theirs) ? COMMERCE_CLI_FOUND : COMMERCE_CLI_OK;
+}
+
+
+/* "-" is what the store has, "+" what the file would make of it; the version follows from the others */
+static bool
+campaign_print_diff(commerce_cli_t *cli, const campaign_text_t *file,
+    const campaign_text_t *stored)
+{
+    bool                      found;
+    unsigned                  i;
+    const campaign_member_t  *member, *other;
+
+    found = false;
+
+    for (i = 0; i < stored->count; i++) {
+        member = &stored->members[i];
+        other = campaign_member(file, member->name);
+
+        if (other != NULL && commerce_equal(other->json, member->json)) {
+            continue;
+        }
+
+        found = true;
+        fprintf(cli->out, "-\"%s\":%.*s\n", member->name, commerce_cli_arg(member->json));
+
+        if (other != NULL) {
+            fprintf(cli->out, "+\"%s\":%.*s\n", other->name, commerce_cli_arg(other->json));
+        }
+    }
+
+    for (i = 0; i < file->count; i++) {
+        member = &file->members[i];
+
+        if (campaign_member(stored, member->name) == NULL) {
+            found = true;
+            fprintf(cli->out, "+\"%s\":%.*s\n", member->name, commerce_cli_arg(member->json));
+        }
+    }
+
+    return found;
+}
+
+
+/* without a store: for reviews and hooks */
+int
+commerce_cli_campaign_lint(commerce_cli_t *cli, int argc, char **argv)
+{
+    commerce_time_t       now;
+    commerce_campaign_t   campaign;
+    campaign_sentences_t  sentences;
+
+    if (argc != 2) {
+        return COMMERCE_CLI_USAGE;
+    }
+
+    if (commerce_cli_now(cli, &now) != COMMERCE_CLI_OK
+        || campaign_file(cli, argv[1], &campaign) != COMMERCE_CLI_OK)
+    {
+        return COMMERCE_CLI_FAILED;
+    }
+
+    sentences = (campaign_sentences_t) { cli, argv[1] };
+
+    return commerce_campaign_lint(&campaign, now, campaign_suspicious, &sentences) == 0
+           ? COMMERCE_CLI_OK : COMMERCE_CLI_FOUND;
+}
+
+
+static void
+campaign_suspicious(void *data, const char *sentence)
+{
+    campaign_sentences_t  *sentences = data;
+
+    fprintf(sentences->cli->out, "%s: %s\n", sentences->path, sentence);
 }
 
 

@@ -11,6 +11,7 @@
 #include "temp_store.h"
 #include "commerce_count.h"
 #include "commerce_ledger.h"
+#include "commerce_rules.h"
 
 
 #define S  commerce_string
@@ -128,6 +129,7 @@ order(const char *user, const char *key)
     int                     tag;
     uint8_t                 admits[1];
     commerce_line_t         line = { S("A"), 1, next.amount, 0, -1 };
+    commerce_facts_t        facts = { .user = commerce_cstr(user), .now = now };
     commerce_order_t        o;
     commerce_reason_t       reason;
     commerce_use_request_t  use;
@@ -158,7 +160,7 @@ order(const char *user, const char *key)
     commerce_campaign_read(&reader, campaigns, &use.campaign, NULL);
     commerce_coupon_read(&reader, campaigns, ++serial, &use.coupon, &use.version);
 
-    reason = commerce_coupon_check(&use.campaign, &use.coupon, o.user, now, &line, 1, admits,
+    reason = commerce_coupon_check(&use.campaign, &use.coupon, &facts, &line, 1, admits,
                                    &use.discount);
 
     if (reason == COMMERCE_R(OK)) {

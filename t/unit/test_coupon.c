@@ -3,13 +3,16 @@
  */
 
 #include "tap.h"
-#include "commerce_coupon.h"
+#include "commerce_rules.h"
 
 
 #define S  commerce_string
 
 #define is_reason(got, want, ...)                                               \
     is_str(commerce_reason(got)->name, #want, __VA_ARGS__)
+
+#define FACTS(u, t)  (&(commerce_facts_t) { .user = S(u), .now = t })
+#define SKUS(c)      c.scopes[COMMERCE_SCOPE_SKU]
 
 
 static commerce_campaign_t
@@ -34,7 +37,7 @@ test_open(void)
 
 #define CHECK(now)                                                              \
     (line.discount = 0,                                                         \
-     commerce_coupon_check(&c, &coupon, S("u1"), now, &line, 1, admits, &discount))
+     commerce_coupon_check(&c, &coupon, FACTS("u1", now), &line, 1, admits, &discount))
 
     is_reason(CHECK(100), OK, "first second");
     is_int(discount, 1000, "discount");
@@ -82,7 +85,7 @@ test_amounts(void)
 
     c.fixed = 0;
     c.percent = 1500;
-    is_reason(commerce_coupon_check(&c, &coupon, S("u"), 150, lines, 3, admits, &discount), OK,
+    is_reason(commerce_coupon_check(&c, &coupon, FACTS("u", 150), lines, 3, admits, &discount), OK,
               "percent");
     is_int(discount, 2000, "half up");
     is_int(lines[0].discount, 1500, "line 0");
@@ -92,7 +95,7 @@ test_amounts(void)
     /* the second coupon: 15 % of 8499 + 2833 + 1 = 1699.95, capped */
 
     c.cap = 1600;
-    is_reason(commerce_coupon_check(&c, &coupon, S("u"), 150, lines, 3, admits, &discount), OK,
+    is_reason(commerce_coupon_check(&c, &coupon, FACTS("u", 150), lines, 3, admits, &discount), OK,
               "stacked");
     is_int(discount, 1600, "capped");
     is_int(lines[0].discount + lines[1].discount + lines[2].discount, 3600, "sum");
@@ -101,10 +104,9 @@ test_amounts(void)
 
     c.percent = c.cap = 0;
     c.fixed = 999999;
-    c.skus = (commerce_str_t[]) { S("C"), S("B") };
-    c.sku_count = 2;
+    SKUS(c) = (commerce_ids_t) { (commerce_str_t[]) { S("C"), S("B") }, 2 };
     discount = lines[0].discount;
-    is_reason(commerce_coupon_check(&c, &coupon, S("u"), 150, lines, 3, admits, &discount), OK,
+    is_reason(commerce_coupon_check(&c, &coupon, FACTS("u", 150), lines, 3, admits, &discount), OK,
               "fixed above the rest");
     is_int(lines[1].discount, 3333, "line 1 is free");
     is_int(lines[2].discount, 1, "line 2 is free");
@@ -117,18 +119,18 @@ test_amounts(void)
 
     lines[1].discount = lines[2].discount = 0;
     c.minimum_spend = 3334;
-    is_reason(commerce_coupon_check(&c, &coupon, S("u"), 150, lines, 3, admits, &discount), OK,
+    is_reason(commerce_coupon_check(&c, &coupon, FACTS("u", 150), lines, 3, admits, &discount), OK,
               "exactly the minimum");
     lines[1].discount = 1;
     lines[2].discount = 0;
-    is_reason(commerce_coupon_check(&c, &coupon, S("u"), 150, lines, 3, admits, &discount),
+    is_reason(commerce_coupon_check(&c, &coupon, FACTS("u", 150), lines, 3, admits, &discount),
               COUPON_MIN_SPEND, "a fen less");
     is_int(lines[1].discount, 1, "nothing taken");
 
-    c.skus = (commerce_str_t[]) { S("a"), S("") };
-    is_reason(commerce_coupon_check(&c, &coupon, S("u"), 150, lines, 3, admits, &discount),
+    SKUS(c).ids = (commerce_str_t[]) { S("a"), S("") };
+    is_reason(commerce_coupon_check(&c, &coupon, FACTS("u", 150), lines, 3, admits, &discount),
               COUPON_SKU_NOT_ELIGIBLE, "case matters");
-    is_reason(commerce_coupon_check(&c, &coupon, S("u"), 150, NULL, 0, NULL, &discount),
+    is_reason(commerce_coupon_check(&c, &coupon, FACTS("u", 150), NULL, 0, NULL, &discount),
               COUPON_SKU_NOT_ELIGIBLE, "no lines prove no SKU");
 }
 
@@ -144,42 +146,42 @@ test_unknown_amounts(void)
 
     commerce_line_t  lines[2] = { { S("A"), 1, 5000, 0, -1 }, { S("B"), 1, -1, 0, -1 } };
 
-    is_reason(commerce_coupon_check(&c, &coupon, S("u"), 150, lines, 2, admits, &discount), OK,
+    is_reason(commerce_coupon_check(&c, &coupon, FACTS("u", 150), lines, 2, admits, &discount), OK,
               "one line names no amount");
     is_int(discount, -1, "discount is not known");
     is_int(lines[0].discount, 0, "nothing taken");
 
-    c.skus = (commerce_str_t[]) { S("A") };
-    c.sku_count = 1;
-    is_reason(commerce_coupon_check(&c, &coupon, S("u"), 150, lines, 2, admits, &discount), OK,
+    SKUS(c).ids = (commerce_str_t[]) { S("A") };
+    SKUS(c).count = 1;
+    is_reason(commerce_coupon_check(&c, &coupon, FACTS("u", 150), lines, 2, admits, &discount), OK,
               "that line is not admitted");
     is_int(discount, 1000, "known");
 
     c = campaign();
     c.minimum_spend = 1;
-    is_reason(commerce_coupon_check(&c, &coupon, S("u"), 150, lines, 2, admits, &discount),
+    is_reason(commerce_coupon_check(&c, &coupon, FACTS("u", 150), lines, 2, admits, &discount),
               COUPON_MIN_SPEND, "nothing proves the minimum");
-    is_reason(commerce_coupon_check(&c, &coupon, S("u"), 150, NULL, 0, NULL, &discount),
+    is_reason(commerce_coupon_check(&c, &coupon, FACTS("u", 150), NULL, 0, NULL, &discount),
               COUPON_MIN_SPEND, "no lines either");
     c.minimum_spend = 0;
-    is_reason(commerce_coupon_check(&c, &coupon, S("u"), 150, NULL, 0, NULL, &discount), OK,
+    is_reason(commerce_coupon_check(&c, &coupon, FACTS("u", 150), NULL, 0, NULL, &discount), OK,
               "no lines");
     is_int(discount, -1, "no amount");
 
     memset(many, 0, sizeof(many));
-    is_reason(commerce_coupon_check(&c, &coupon, S("u"), 150, many, 256, admits, &discount), OK,
+    is_reason(commerce_coupon_check(&c, &coupon, FACTS("u", 150), many, 256, admits, &discount), OK,
               "256 lines of nothing");
     is_int(discount, 0, "are worth nothing");
-    is_reason(commerce_coupon_check(&c, &coupon, S("u"), 150, many, 257, admits, &discount),
+    is_reason(commerce_coupon_check(&c, &coupon, FACTS("u", 150), many, 257, admits, &discount),
               INTERNAL, "257 lines");
 
     many[0].amount = COMMERCE_FEN_MAX + 1;
-    is_reason(commerce_coupon_check(&c, &coupon, S("u"), 150, many, 1, admits, &discount),
+    is_reason(commerce_coupon_check(&c, &coupon, FACTS("u", 150), many, 1, admits, &discount),
               INTERNAL, "an amount beyond the range");
 
     many[0].amount = 5;
     many[0].discount = 9;
-    is_reason(commerce_coupon_check(&c, &coupon, S("u"), 150, many, 1, admits, &discount), OK,
+    is_reason(commerce_coupon_check(&c, &coupon, FACTS("u", 150), many, 1, admits, &discount), OK,
               "a line below zero");
     is_int(many[0].discount, 9, "gives nothing more");
 }

@@ -7,6 +7,7 @@
 #include "tap.h"
 #include "temp_store.h"
 #include "commerce_ledger.h"
+#include "commerce_rules.h"
 
 
 #define S  commerce_string
@@ -177,12 +178,13 @@ campaigns(void)
 static commerce_reason_t
 take(commerce_use_request_t *use, unsigned campaign, uint32_t serial, commerce_order_t *order)
 {
-    uint8_t  admits[4];
+    uint8_t           admits[4];
+    commerce_facts_t  facts = { .user = order->user, .now = now };
 
     commerce_campaign_read(&reader, campaign, &use->campaign, NULL);
     commerce_coupon_read(&reader, campaign, serial, &use->coupon, &use->version);
 
-    return commerce_coupon_check(&use->campaign, &use->coupon, order->user, now, order->lines,
+    return commerce_coupon_check(&use->campaign, &use->coupon, &facts, order->lines,
                                  order->line_count, admits, &use->discount);
 }
 

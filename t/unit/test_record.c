@@ -465,7 +465,7 @@ campaign(void)
 
     return (commerce_campaign_t) {
         .number = 16383, .id = S("autumn"), .percent = 1500, .cap = 5000, .from = -7,
-        .until = COMMERCE_FOREVER, .minimum_spend = 9900, .skus = skus, .sku_count = 2,
+        .until = COMMERCE_FOREVER, .minimum_spend = 9900, .scopes = { { skus, 2 } },
         .limits = { 1000 }, .promoter = 1099511627775,
         .promoter_id = S("amy"), .holder_required = true, .enabled = true, .minted = 1 << 30
     };
@@ -494,8 +494,8 @@ test_campaign_coupon(void)
     ok(d.number == 16383 && d.percent == 1500 && d.fixed == 0 && d.cap == 5000 && d.from == -7
        && d.until == COMMERCE_FOREVER && d.minimum_spend == 9900 && d.limits[0] == 1000
        && d.limits[1] == 0 && d.promoter == 1099511627775 && d.holder_required
-       && d.enabled && d.minted == 1U << 30 && d.sku_count == 2, "its numbers");
-    is_str(d.skus[1], "B-2", "its SKUs");
+       && d.enabled && d.minted == 1U << 30 && d.scopes[COMMERCE_SCOPE_SKU].count == 2, "its numbers");
+    is_str(d.scopes[COMMERCE_SCOPE_SKU].ids[1], "B-2", "its SKUs");
     is_str(d.promoter_id, "amy", "its promoter");
 
     is_int(commerce_coupon_read(&reader, 16383, (1 << 30) - 1, &l, &version), COMMERCE_OK,
@@ -963,8 +963,8 @@ decode(char kind, commerce_str_t value)
     case 'k':
         rc = commerce_campaign_decode(commerce_heap_arena(scratch), value, &c);
 
-        for (i = 0; i < c.sku_count; i++) {
-            touch(c.skus[i]);
+        for (i = 0; i < c.scopes[COMMERCE_SCOPE_SKU].count; i++) {
+            touch(c.scopes[COMMERCE_SCOPE_SKU].ids[i]);
         }
 
         break;

@@ -382,7 +382,7 @@ sub campaign
     my ($self, %campaign) = @_;
 
     return $self->cli_ok('campaign', 'put',
-        $self->write_file('campaign.json', $JSON->encode({ v => 1, enabled => JSON::PP::true, %campaign })));
+        $self->write_file('campaign.json', $JSON->encode({ v => 2, enabled => JSON::PP::true, %campaign })));
 }
 
 
