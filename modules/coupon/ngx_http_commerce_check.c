@@ -144,7 +144,7 @@ ngx_http_commerce_check_own(ngx_commerce_case_t *c, ngx_http_commerce_check_conf
     reason = ngx_http_commerce_coupon_named(c, &cc->code, 0, named);
 
     if (reason == COMMERCE_R(OK)) {
-        reason = ngx_http_commerce_coupon_read(c, named->campaign, named->serial, campaign, coupon, NULL);
+        reason = ngx_http_commerce_coupon_found(c, named, campaign, coupon, NULL);
     }
 
     if (reason != COMMERCE_R(OK)) {

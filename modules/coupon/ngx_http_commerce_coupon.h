@@ -88,6 +88,10 @@ typedef struct {
 commerce_reason_t ngx_http_commerce_coupon_named(ngx_commerce_case_t *c, ngx_commerce_source_t *source,
     ngx_uint_t qr, ngx_http_commerce_named_t *named);
 
+/* its records, as coupon_read() below */
+commerce_reason_t ngx_http_commerce_coupon_found(ngx_commerce_case_t *c, ngx_http_commerce_named_t *named,
+    commerce_campaign_t *campaign, commerce_coupon_t *coupon, uint64_t *version);
+
 /* the named coupon is refused: counts it as a wrong try, once, if it is one; what to refuse with */
 commerce_reason_t ngx_http_commerce_coupon_wrong(ngx_commerce_case_t *c, ngx_http_commerce_named_t *named,
     commerce_reason_t reason);

@@ -10,8 +10,6 @@
 
 static commerce_reason_t ngx_http_commerce_coupon_elsewhere(ngx_commerce_case_t *c, commerce_str_t text,
     ngx_http_commerce_named_t *named, commerce_reason_t reason);
-
-
 static void ngx_http_commerce_coupon_time(commerce_write_t *w, const char *name, commerce_time_t time,
     commerce_time_t none);
 
@@ -144,7 +142,7 @@ ngx_http_commerce_coupon_named(ngx_commerce_case_t *c, ngx_commerce_source_t *so
         return COMMERCE_R(OK);
     }
 
-    return reason == COMMERCE_R(COUPON_BAD_SIGNATURE) && !named->dynamic
+    return reason == COMMERCE_R(COUPON_BAD_SIGNATURE)
            ? ngx_http_commerce_coupon_elsewhere(c, text, named, reason) : reason;
 }
 
@@ -168,15 +166,35 @@ ngx_http_commerce_coupon_elsewhere(ngx_commerce_case_t *c, commerce_str_t text, 
 
     rc = commerce_imported_find(&c->reader, ngx_http_commerce_coupon_core->keyring(c), &code, &found);
 
-    if (rc != COMMERCE_OK) {
-        return rc == COMMERCE_ABSENT ? COMMERCE_R(COUPON_NOT_FOUND) : COMMERCE_R(STORE_UNAVAILABLE);
+    if (rc == COMMERCE_ERROR) {
+        return COMMERCE_R(STORE_UNAVAILABLE);
+    }
+
+    if (rc == COMMERCE_ABSENT) {
+        return named->campaign ? reason : COMMERCE_R(COUPON_NOT_FOUND);
     }
 
     named->campaign = found.campaign;
     named->serial = found.serial;
+    named->dynamic = 0;
     named->imported = 1;
 
     return COMMERCE_R(OK);
+}
+
+
+commerce_reason_t
+ngx_http_commerce_coupon_found(ngx_commerce_case_t *c, ngx_http_commerce_named_t *named,
+    commerce_campaign_t *campaign, commerce_coupon_t *coupon, uint64_t *version)
+{
+    commerce_reason_t  reason;
+
+    reason = ngx_http_commerce_coupon_read(c, named->campaign, named->serial, campaign, coupon, version);
+
+    /* a code signed by our keys that we never made; tokens are made by us, whatever the code was */
+
+    return reason == COMMERCE_R(OK) && !named->dynamic && campaign->imported != named->imported
+           ? COMMERCE_R(COUPON_NOT_FOUND) : reason;
 }
 
 

@@ -29,8 +29,8 @@ static commerce_reason_t ngx_http_commerce_shop_verifier(ngx_commerce_case_t *c,
     ngx_http_commerce_shop_conf_t *sc, commerce_person_t *verifier, commerce_redemption_request_t *request);
 static commerce_reason_t ngx_http_commerce_shop_goods(ngx_commerce_case_t *c,
     ngx_http_commerce_shop_conf_t *sc, commerce_redemption_request_t *request);
-static commerce_reason_t ngx_http_commerce_shop_read(ngx_commerce_case_t *c, unsigned number,
-    uint32_t serial, commerce_use_request_t *use, commerce_redemption_request_t *request);
+static commerce_reason_t ngx_http_commerce_shop_holder(ngx_commerce_case_t *c,
+    commerce_use_request_t *use, commerce_redemption_request_t *request);
 static commerce_reason_t ngx_http_commerce_shop_answer(ngx_commerce_case_t *c, commerce_use_request_t *use,
     commerce_redemption_t *redemption, ngx_uint_t replay);
 static char *ngx_http_commerce_shop_words(ngx_conf_t *cf, ngx_http_commerce_shop_conf_t *sc,
@@ -62,7 +62,11 @@ ngx_http_commerce_shop_redeem(ngx_commerce_case_t *c, void *conf)
     reason = ngx_http_commerce_coupon_named(c, &sc->code, 1, &named);
 
     if (reason == COMMERCE_R(OK)) {
-        reason = ngx_http_commerce_shop_read(c, named.campaign, named.serial, &use, &request);
+        reason = ngx_http_commerce_coupon_found(c, &named, &use.campaign, &use.coupon, &use.version);
+    }
+
+    if (reason == COMMERCE_R(OK)) {
+        reason = ngx_http_commerce_shop_holder(c, &use, &request);
     }
 
     if (reason != COMMERCE_R(OK)) {
@@ -123,7 +127,12 @@ ngx_http_commerce_shop_rollback(ngx_commerce_case_t *c, void *conf)
         return rc == COMMERCE_ABSENT ? COMMERCE_R(COUPON_NOT_FOUND) : COMMERCE_R(STORE_UNAVAILABLE);
     }
 
-    reason = ngx_http_commerce_shop_read(c, redemption.campaign, redemption.serial, &use, &request);
+    reason = ngx_http_commerce_coupon_read(c, redemption.campaign, redemption.serial, &use.campaign,
+                                           &use.coupon, &use.version);
+
+    if (reason == COMMERCE_R(OK)) {
+        reason = ngx_http_commerce_shop_holder(c, &use, &request);
+    }
 
     if (reason != COMMERCE_R(OK)) {
         return reason;
@@ -207,23 +216,14 @@ ngx_http_commerce_shop_goods(ngx_commerce_case_t *c, ngx_http_commerce_shop_conf
 }
 
 
-/* the coupon, and whose it is: for the log alone */
+/* whose coupon it is, and who is credited with it: for the log alone */
 
 static commerce_reason_t
-ngx_http_commerce_shop_read(ngx_commerce_case_t *c, unsigned number, uint32_t serial,
-    commerce_use_request_t *use, commerce_redemption_request_t *request)
+ngx_http_commerce_shop_holder(ngx_commerce_case_t *c, commerce_use_request_t *use,
+    commerce_redemption_request_t *request)
 {
     char               *pseudonym;
     commerce_person_t  *seller;
-    commerce_reason_t   reason;
-
-    ngx_memzero(use, sizeof(commerce_use_request_t));
-
-    reason = ngx_http_commerce_coupon_read(c, number, serial, &use->campaign, &use->coupon, &use->version);
-
-    if (reason != COMMERCE_R(OK)) {
-        return reason;
-    }
 
     seller = ngx_http_commerce_coupon_core->person(c, use->campaign.promoter ? use->campaign.promoter
                                                                              : use->coupon.seller);
