@@ -350,6 +350,10 @@ commerce_ledger_coupon_event(commerce_ledger_work_t *work, unsigned i, const cha
         commerce_write_text(&w, "redeem_on", order->redeem_on_paid ? commerce_string("paid")
                                                                    : commerce_string("order"));
 
+        if (order->shop_key) {
+            commerce_write_text(&w, "scope", commerce_string("shop"));
+        }
+
         if (order->deadline != COMMERCE_FOREVER) {
             commerce_write_int(&w, "deadline", order->deadline);
         }

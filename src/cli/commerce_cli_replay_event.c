@@ -17,6 +17,7 @@ typedef struct {
     const commerce_cli_event_t  *event;
     commerce_time_t              time;
     commerce_str_t               key, buyer, user;
+    commerce_str_t               request;       /* of a redemption in a shop */
     bool                         changed;       /* the transaction is not empty */
     bool                         fresh_coupon, fresh_order;
     const char                  *problem;       /* NULL: none */
@@ -26,6 +27,9 @@ typedef struct {
 static int replay_mint(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static int replay_claim(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static int replay_coupon(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
+static void replay_shop(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r,
+    const commerce_campaign_t *campaign, const commerce_coupon_t *coupon, uint64_t version,
+    commerce_coupon_state_t to);
 static bool replay_states(replay_t *r, commerce_coupon_state_t *to);
 static void replay_move(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r,
     const commerce_campaign_t *campaign, const commerce_coupon_t *coupon, uint64_t version,
@@ -35,6 +39,7 @@ static void replay_coupon_order(commerce_cli_t *cli, commerce_txn_t *txn, replay
     const commerce_campaign_t *campaign, const commerce_coupon_t *coupon);
 static int replay_order(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static bool replay_order_state(replay_t *r, commerce_order_t *order, bool known);
+static unsigned replay_order_rank(commerce_order_state_t state);
 static bool replay_order_parts(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
 static bool replay_order_lines(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
 static int replay_credit(commerce_cli_t *cli, replay_t *r, commerce_order_t *order, const char *pointer);
@@ -277,6 +282,11 @@ replay_coupon(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
         return COMMERCE_CLI_OK;             /* the copy knows what came later */
     }
 
+    if (r->request.len != 0) {
+        replay_shop(cli, txn, r, &campaign, &coupon, version, to);
+        return COMMERCE_CLI_OK;
+    }
+
     /* codes that were given out after the backup must not be given out again */
 
     if (!commerce_claim_serial_is((uint32_t) serial) && serial >= (int64_t) campaign.minted) {
@@ -304,18 +314,86 @@ replay_states(replay_t *r, commerce_coupon_state_t *to)
     unsigned        i;
     commerce_str_t  name;
 
-    if (!replay_text(r, "/to", &name) || !replay_text(r, "/order_key", &r->key)) {
+    if (!replay_text(r, "/to", &name) || !replay_text(r, "/order_key", &r->key)
+        || !replay_text(r, "/request", &r->request))
+    {
         return false;
     }
 
     for (i = 0; i < COMMERCE_COUPON_STATES; i++) {
         if (commerce_equal(name, commerce_cstr(commerce_coupon_state_name(i)))) {
             *to = i;
-            return r->key.len != 0;
+            return r->key.len != 0 || r->request.len != 0;
         }
     }
 
     return false;
+}
+
+
+/* redeemed in a shop, or taken back there: the request's number stands for the order */
+static void
+replay_shop(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r, const commerce_campaign_t *campaign,
+    const commerce_coupon_t *coupon, uint64_t version, commerce_coupon_state_t to)
+{
+    int                    rc;
+    bool                   redeemed;
+    uint64_t               redemption_version;
+    commerce_coupon_t      moved;
+    commerce_count_for_t   what;
+    commerce_redemption_t  redemption;
+
+    redeemed = to == COMMERCE_COUPON_REDEEMED;
+    rc = commerce_redemption_read(&cli->reader, r->request, &redemption, &redemption_version);
+
+    if (rc == COMMERCE_ERROR || (rc == COMMERCE_ABSENT && !redeemed)) {
+        r->problem = "its redemption is not there or cannot be read";
+        return;
+    }
+
+    if (redeemed ? rc == COMMERCE_OK : redemption.rolled_back != 0) {
+        return;
+    }
+
+    moved = *coupon;
+    moved.state = to;
+    moved.changed = r->time;
+    moved.order_user = moved.order_key = commerce_string("");
+
+    if (coupon->state == COMMERCE_COUPON_RESERVED || coupon->state == COMMERCE_COUPON_REDEEMED) {
+        replay_count(cli, txn, coupon, -1);
+    }
+
+    if (redeemed) {
+        memset(&redemption, 0, sizeof(commerce_redemption_t));
+        redemption.request = r->request;
+        redemption.campaign = coupon->campaign;
+        redemption.serial = coupon->serial;
+        redemption.time = r->time;
+        redemption.amount = replay_fen(r, "/amount");
+        redemption.discount = replay_fen(r, "/discount");
+        (void) replay_text(r, "/verifier", &redemption.verifier);
+        (void) replay_text(r, "/store", &redemption.store);
+        (void) replay_text(r, "/seller", &what.seller);
+
+        what.group = commerce_string("");
+        what.discount = redemption.discount;
+        moved.request = r->request;
+        moved.used_by = coupon->holder;
+
+        (void) commerce_count_begin(&moved, campaign, &what, r->time);
+        replay_count(cli, txn, &moved, 1);
+
+    } else {
+        redemption.rolled_back = r->time;
+        moved.request = moved.used_by = commerce_string("");
+        moved.cycles++;
+        memset(&moved.counted, 0, sizeof(commerce_counted_t));
+    }
+
+    commerce_coupon_write(txn, cli->shop, &moved, version);
+    commerce_redemption_write(txn, cli->shop, &redemption, redemption_version);
+    r->changed = r->fresh_coupon = true;
 }
 
 
@@ -341,7 +419,7 @@ replay_move(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r, const commerc
 
     if (!uses) {
         moved.cycles += coupon->state == COMMERCE_COUPON_REDEEMED;
-        moved.order_user = moved.order_key = moved.used_by = commerce_string("");
+        moved.order_user = moved.order_key = moved.used_by = moved.request = commerce_string("");
         memset(&moved.counted, 0, sizeof(commerce_counted_t));
 
     } else if (!same) {
@@ -384,7 +462,7 @@ replay_coupon_order(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r, const
     unsigned                  i;
     uint64_t                  version;
     int64_t                   deadline;
-    commerce_str_t            redeem_on;
+    commerce_str_t            redeem_on, scope;
     commerce_use_t            use;
     commerce_order_t          order, before;
     commerce_order_coupon_t  *mine;
@@ -434,7 +512,10 @@ replay_coupon_order(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r, const
 
     if (use == COMMERCE_USE_RESERVED && version == 0) {
         (void) replay_text(r, "/redeem_on", &redeem_on);
+        (void) replay_text(r, "/scope", &scope);
         (void) commerce_cli_event_number(r->event, "/deadline", &deadline);
+
+        order.shop_key = commerce_equal(scope, commerce_string("shop"));
 
         order.redeem_on_paid = commerce_equal(redeem_on, commerce_string("paid"));
         order.deadline = deadline > 0 ? deadline : COMMERCE_FOREVER;
@@ -529,8 +610,9 @@ replay_order_state(replay_t *r, commerce_order_t *order, bool known)
 
     /* an order does not go back; whoever refuses one does so before it was placed */
 
-    if (known && (state == COMMERCE_ORDER_FAILED ? order->state > COMMERCE_ORDER_UNKNOWN
-                                                 : order->state > state))
+    if (known && (state == COMMERCE_ORDER_FAILED
+                  ? replay_order_rank(order->state) > replay_order_rank(COMMERCE_ORDER_UNKNOWN)
+                  : replay_order_rank(order->state) > replay_order_rank(state)))
     {
         return false;
     }
@@ -554,6 +636,34 @@ replay_order_state(replay_t *r, commerce_order_t *order, bool known)
     }
 
     return true;
+}
+
+
+static unsigned
+replay_order_rank(commerce_order_state_t state)
+{
+    switch (state) {
+
+    case COMMERCE_ORDER_CART:
+    case COMMERCE_ORDER_PENDING:
+        return 0;
+
+    case COMMERCE_ORDER_UNKNOWN:
+        return 1;
+
+    case COMMERCE_ORDER_PLACED:
+        return 2;
+
+    case COMMERCE_ORDER_PAID:
+        return 3;
+
+    case COMMERCE_ORDER_CANCELLED:
+    case COMMERCE_ORDER_REFUNDED:
+        return 4;
+
+    default:
+        return 5;
+    }
 }
 
 
