@@ -112,6 +112,7 @@
     X(COUPON_ROLLBACK_WINDOW,    DENY, 409, "")                                 \
     X(COUPON_ROLLBACK_CYCLES,    DENY, 409, "")                                 \
     X(COUPON_ALREADY_ROLLED_BACK, DENY, 409, "")                                \
+    X(COUPON_IN_DOUBT,           DENY, 409, "")                                 \
     /* too many wrong codes */                                                  \
     X(RATE_USER,                 DENY, 429, "TOO_MANY_TRIES")                   \
     X(RATE_SESSION,              DENY, 429, "TOO_MANY_TRIES")                   \

@@ -467,7 +467,7 @@ is(shown($let)->{state}, 'unknown', 'in_doubt=release: the order is as unknown a
 in_doubt(3, 'after the deadline');
 
 my $list = $t->cli_ok(qw(order list --in-doubt));
-like($list, qr/^$_\tanna\t-\t\S+\tunknown$/m, "$_ is listed") for $doubt, $let, $again;
+like($list, qr/^$_\tanna\t-\t\S+\tunknown\t/m, "$_ is listed") for $doubt, $let, $again;
 is(scalar(() = $list =~ /\n/g), 3, 'and nothing else');
 
 # the held one waits until somebody says what it is

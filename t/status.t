@@ -161,6 +161,8 @@ ok($t->wait_for(sub { status()->{shops}{demo}{in_doubt} == 1 && status()->{store
     is("$status->{log}{dropped} $status->{log}{errors}", '0 0', 'log: nothing lost');
     ok($workers{$status->{log}{writer_pid}}, 'log: the writer is a worker');
 
+    like(delete $status->{shops}{demo}{in_doubt_oldest}, qr/^\d+$/, 'the age of the oldest order in doubt');
+
     my %quiet = (guessing => { wrong => 0, breaker => json()->decode('false') });
     is_deeply($status->{shops}, { demo => { in_doubt => 1, %quiet }, other => { in_doubt => 0, %quiet } },
               'orders in doubt and wrong codes, by shop');

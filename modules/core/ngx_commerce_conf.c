@@ -288,6 +288,10 @@ ngx_commerce_merge_order(ngx_conf_t *cf, ngx_commerce_loc_conf_t *prev, ngx_comm
         oc->parses_body = 1;
     }
 
+    if (oc->query) {
+        ngx_commerce_query_merge(oc);
+    }
+
     return NGX_CONF_OK;
 }
 

@@ -10,6 +10,7 @@
  *   ngx_commerce_guard.c      what the configured locations leave open
  *   ngx_commerce_order.c      order requests
  *   ngx_commerce_cart.c       carts: coupons applied and removed by earlier requests
+ *   ngx_commerce_query.c      asks the backend about an order in doubt
  *   ngx_commerce_strip.c      our parameters out of what the backend gets
  *   ngx_commerce_notice.c     confirm and cancel calls
  *   ngx_commerce_step.c       steps of orders that no request waits for
@@ -75,7 +76,9 @@ typedef struct {
     unsigned                  strip:1;      /* verdict headers of the client are taken out */
 } ngx_commerce_srv_conf_t;
 
-typedef struct {                            /* commerce_order, commerce_order_line, commerce_order_success */
+typedef struct ngx_commerce_order_conf_s  ngx_commerce_order_conf_t;
+
+struct ngx_commerce_order_conf_s {          /* commerce_order, commerce_order_line, commerce_order_success, ... */
     ngx_commerce_source_t     key;
     commerce_str_t            lines;        /* pointer into the body, or (carts) into the answer; data NULL = none */
     ngx_commerce_source_t     amount;
@@ -97,7 +100,9 @@ typedef struct {                            /* commerce_order, commerce_order_li
     unsigned                  success_set:1;
     unsigned                  line_set:1;
     unsigned                  order_set:1;
-} ngx_commerce_order_conf_t;
+    ngx_commerce_order_conf_t  *query;      /* commerce_order_query: success and pointers of its answer */
+    ngx_str_t                 query_uri;
+};
 
 typedef struct {
     ngx_uint_t                mode;         /* ngx_commerce_mode_e */
@@ -130,8 +135,32 @@ typedef enum {
     NGX_COMMERCE_OUTCOME_KNOWN      /* its step was handed on */
 } ngx_commerce_outcome_e;
 
-/* the core's own part of a case */
+typedef enum {
+    NGX_COMMERCE_QUERY_NONE,
+    NGX_COMMERCE_QUERY_ASKED,       /* the sub-request is under way */
+    NGX_COMMERCE_QUERY_ANSWERED,
+    NGX_COMMERCE_QUERY_WRITTEN,     /* handed on as a step of the order in doubt */
+    NGX_COMMERCE_QUERY_DONE
+} ngx_commerce_query_e;
+
+typedef struct ngx_commerce_ctx_s  ngx_commerce_ctx_t;
+
+/* a step that an order has to make without any request waiting for it */
 typedef struct {
+    commerce_str_t            shop, user, key;
+    commerce_step_t           step;
+    commerce_answer_t         answer;
+    commerce_cart_step_t      cart;         /* NONE: not of a cart */
+    commerce_cart_coupon_t   *named;        /* APPLY, REMOVE: the request's coupons */
+    ngx_uint_t                nnamed;
+    commerce_cart_answer_t    listed;       /* what the answer says of the cart */
+    commerce_str_t            by;           /* commerce_ledger_resolve() */
+    commerce_time_t           attempt;      /* REFUSED: the in_flight_until of the try that failed */
+    ngx_uint_t                attempts;
+} ngx_commerce_step_t;
+
+/* the core's own part of a case */
+struct ngx_commerce_ctx_s {
     ngx_commerce_case_t       c;            /* first: stages get a pointer to it */
     ngx_commerce_phase_e      phase;
     ngx_commerce_outcome_e    outcome;
@@ -162,9 +191,12 @@ typedef struct {
     ngx_uint_t                nnamed;
     ngx_event_t               busy;         /* carts: looks again whether the request before is through */
     ngx_msec_t                waited;
+    ngx_commerce_query_e      query;
+    commerce_order_t         *asked;        /* the buyer's own order in doubt that has one of the coupons */
+    ngx_commerce_step_t       answered;     /* what the backend said about it */
     commerce_str_t            codes;        /* coupons that the backend may honour, comma separated */
     ngx_str_t                 verdict;      /* JWS */
-} ngx_commerce_ctx_t;
+};
 
 /* one transaction on its way: owned by the executor, outlives the request */
 struct ngx_commerce_job_s {
@@ -187,20 +219,6 @@ struct ngx_commerce_job_s {
     commerce_cart_coupon_t   *named;
     ngx_uint_t                nnamed;
 };
-
-/* a step that an order has to make without any request waiting for it */
-typedef struct {
-    commerce_str_t            shop, user, key;
-    commerce_step_t           step;
-    commerce_answer_t         answer;
-    commerce_cart_step_t      cart;         /* NONE: not of a cart */
-    commerce_cart_coupon_t   *named;        /* APPLY, REMOVE: the request's coupons */
-    ngx_uint_t                nnamed;
-    commerce_cart_answer_t    listed;       /* what the answer says of the cart */
-    commerce_str_t            by;           /* commerce_ledger_resolve() */
-    commerce_time_t           attempt;      /* REFUSED: the in_flight_until of the try that failed */
-    ngx_uint_t                attempts;
-} ngx_commerce_step_t;
 
 typedef struct {                            /* shared memory; all may be lost */
     ngx_atomic_t              requests;
@@ -260,6 +278,7 @@ ngx_uint_t ngx_commerce_counts(ngx_http_request_t *r);
 ngx_int_t ngx_commerce_guarded(ngx_http_request_t *r);
 ngx_uint_t ngx_commerce_hides_coupon(ngx_commerce_ctx_t *ctx);
 ngx_int_t ngx_commerce_precontent_handler(ngx_http_request_t *r);
+void ngx_commerce_look_again(ngx_commerce_ctx_t *ctx);      /* in a moment the request is evaluated once more */
 ngx_commerce_ctx_t *ngx_commerce_get_ctx(ngx_http_request_t *r);
 ngx_commerce_ctx_t *ngx_commerce_ctx_create(ngx_http_request_t *r);
 ngx_int_t ngx_commerce_preview(ngx_http_request_t *r, ngx_commerce_ctx_t **ctx);
@@ -271,6 +290,8 @@ void ngx_commerce_object(ngx_commerce_ctx_t *ctx, commerce_reason_t reason);
 
 /* ngx_commerce_order.c, ngx_commerce_order_conf.c */
 ngx_commerce_order_conf_t *ngx_commerce_order_conf(ngx_conf_t *cf, ngx_commerce_loc_conf_t *lcf);
+char *ngx_commerce_order_pointer(ngx_conf_t *cf, ngx_str_t *word, size_t prefix, commerce_str_t *pointer);
+char *ngx_commerce_order_success_param(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_order_conf_t *oc);
 char *ngx_commerce_order_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_commerce_order_line_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_commerce_order_success_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -299,6 +320,13 @@ commerce_reason_t ngx_commerce_cart_answer(ngx_commerce_ctx_t *ctx, commerce_jso
 commerce_cart_coupon_t *ngx_commerce_cart_copy(commerce_arena_t *arena, commerce_cart_coupon_t *coupons,
     ngx_uint_t n);
 
+/* ngx_commerce_query.c */
+char *ngx_commerce_query_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+void ngx_commerce_query_merge(ngx_commerce_order_conf_t *oc);
+commerce_reason_t ngx_commerce_query_own(ngx_commerce_ctx_t *ctx, ngx_commerce_coupon_t *coupon);
+ngx_uint_t ngx_commerce_query(ngx_commerce_ctx_t *ctx);
+ngx_int_t ngx_commerce_query_answered(ngx_commerce_ctx_t *ctx);     /* NGX_AGAIN: waits, NGX_DECLINED: evaluate */
+
 /* ngx_commerce_strip.c */
 char *ngx_commerce_strip_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_commerce_strip(ngx_http_request_t *r);
@@ -307,10 +335,15 @@ ngx_int_t ngx_commerce_strip(ngx_http_request_t *r);
 void ngx_commerce_outcome_open(ngx_commerce_ctx_t *ctx);
 void ngx_commerce_outcome_finish(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
 void ngx_commerce_outcome_init(void);
+commerce_step_t ngx_commerce_outcome_status(ngx_uint_t status);
+commerce_step_t ngx_commerce_outcome_success(ngx_commerce_order_conf_t *oc, commerce_json_t *root);
+void ngx_commerce_outcome_facts(ngx_commerce_ctx_t *ctx, ngx_commerce_order_conf_t *oc, commerce_json_t *root,
+    commerce_answer_t *answer);
 
 /* ngx_commerce_headers.c */
 ngx_int_t ngx_commerce_headers_strip_handler(ngx_http_request_t *r);
 void ngx_commerce_headers_init(void);
+ngx_int_t ngx_commerce_headers_identity(ngx_http_request_t *r);     /* asks for an answer that is not encoded */
 ngx_int_t ngx_commerce_headers_push(ngx_commerce_ctx_t *ctx);
 ngx_int_t ngx_commerce_verdict_sign(ngx_commerce_ctx_t *ctx);
 ngx_uint_t ngx_commerce_header_named(ngx_table_elt_t *h, const char *name, size_t len);

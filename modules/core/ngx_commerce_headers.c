@@ -262,6 +262,13 @@ ngx_commerce_headers_add(ngx_http_request_t *r, ngx_commerce_header_e header, co
 
 
 ngx_int_t
+ngx_commerce_headers_identity(ngx_http_request_t *r)
+{
+    return ngx_commerce_headers_take(r, ngx_commerce_header_is_accept_encoding);
+}
+
+
+ngx_int_t
 ngx_commerce_headers_push(ngx_commerce_ctx_t *ctx)
 {
     ngx_http_request_t             *r;

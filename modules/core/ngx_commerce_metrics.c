@@ -18,6 +18,7 @@ static void ngx_commerce_status_log(commerce_write_t *w, ngx_commerce_metrics_t 
 static void ngx_commerce_status_shops(ngx_http_request_t *r, commerce_write_t *w);
 static void ngx_commerce_status_members(ngx_http_request_t *r, commerce_write_t *w, commerce_str_t shop);
 static void ngx_commerce_status_counters(commerce_write_t *w, ngx_commerce_metrics_t *m);
+static void ngx_commerce_shop_oldest(commerce_write_t *w, commerce_view_t *view, ngx_pool_t *pool, ngx_str_t *shop);
 static int64_t ngx_commerce_shop_doubt(commerce_view_t *view, ngx_pool_t *pool, ngx_str_t *shop);
 
 
@@ -215,6 +216,7 @@ ngx_commerce_status_shops(ngx_http_request_t *r, commerce_write_t *w)
 
         if (view) {
             commerce_write_int(w, "in_doubt", ngx_commerce_shop_doubt(view, r->pool, &shop[i]));
+            ngx_commerce_shop_oldest(w, view, r->pool, &shop[i]);
         }
 
         ngx_commerce_status_members(r, w, ngx_commerce_str(shop[i]));
@@ -264,6 +266,30 @@ ngx_commerce_shop_doubt(commerce_view_t *view, ngx_pool_t *pool, ngx_str_t *shop
     (void) commerce_view_counter(view, commerce_counter_doubt(&arena, ngx_commerce_str(*shop)), &doubt);
 
     return doubt;
+}
+
+
+/* for how long the oldest of them has been waiting */
+
+static void
+ngx_commerce_shop_oldest(commerce_write_t *w, commerce_view_t *view, ngx_pool_t *pool, ngx_str_t *shop)
+{
+    commerce_str_t     place, user, key;
+    commerce_time_t    since, now;
+    commerce_arena_t   arena;
+    commerce_reader_t  reader;
+
+    arena.alloc = (void *(*)(void *, size_t)) ngx_palloc;
+    arena.owner = pool;
+
+    reader.view = view;
+    reader.arena = &arena;
+    reader.shop = ngx_commerce_str(*shop);
+
+    if (commerce_order_doubted(&reader, commerce_string(""), &place, &since, &user, &key) == COMMERCE_OK) {
+        now = ngx_commerce_now_us() / 1000000;
+        commerce_write_int(w, "in_doubt_oldest", now > since ? now - since : 0);
+    }
 }
 
 

@@ -110,6 +110,13 @@ static ngx_command_t  ngx_commerce_commands[] = {
       0,
       NULL },
 
+    { ngx_string("commerce_order_query"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_commerce_query_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("commerce_cart"),
       NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_commerce_cart_directive,

@@ -669,6 +669,7 @@ ngx_commerce_coupons_judge(ngx_commerce_ctx_t *ctx)
         }
 
         c->coupons[i].told = 1;
+        c->coupons[i].reason = ngx_commerce_query_own(ctx, &c->coupons[i]);
         ngx_commerce_order_coupon_detail(c, &c->coupons[i]);
 
         if (c->mode == NGX_COMMERCE_ENFORCE) {

@@ -8,7 +8,6 @@
 
 
 static char *ngx_commerce_order_param(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_order_conf_t *oc);
-static char *ngx_commerce_order_pointer(ngx_conf_t *cf, ngx_str_t *word, size_t prefix, commerce_str_t *pointer);
 
 
 /* configuration */
@@ -158,7 +157,7 @@ ngx_commerce_order_param(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_order_con
 }
 
 
-static char *
+char *
 ngx_commerce_order_pointer(ngx_conf_t *cf, ngx_str_t *word, size_t prefix, commerce_str_t *pointer)
 {
     pointer->data = (char *) word->data + prefix;
@@ -244,8 +243,6 @@ ngx_commerce_order_line_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
 char *
 ngx_commerce_order_success_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    u_char                     *colon;
-    ngx_int_t                   status;
     ngx_str_t                  *value;
     ngx_uint_t                  i;
     ngx_commerce_loc_conf_t    *lcf = conf;
@@ -266,32 +263,43 @@ ngx_commerce_order_success_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *c
     value = cf->args->elts;
 
     for (i = 1; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "status=", 7) == 0) {
-            status = ngx_atoi(value[i].data + 7, value[i].len - 7);
-
-            if (status >= 200 && status <= 299) {
-                oc->success_status = (ngx_uint_t) status;
-                continue;
-            }
-
-        } else if (ngx_strncmp(value[i].data, "json=", 5) == 0) {
-            colon = (u_char *) ngx_strchr(value[i].data, ':');
-
-            if (colon) {
-                oc->success_pointer.data = (char *) value[i].data + 5;
-                oc->success_pointer.len = colon - value[i].data - 5;
-                oc->success_word.data = (char *) colon + 1;
-                oc->success_word.len = value[i].data + value[i].len - colon - 1;
-
-                if (oc->success_pointer.len && commerce_json_pointer_valid(oc->success_pointer)) {
-                    continue;
-                }
-            }
+        if (ngx_commerce_order_success_param(cf, &value[i], oc) != NGX_CONF_OK) {
+            return NGX_CONF_ERROR;
         }
-
-        return ngx_commerce_invalid(cf, &value[i], "status=200..299, json=/pointer:word");
     }
 
     return NGX_CONF_OK;
+}
+
+
+char *
+ngx_commerce_order_success_param(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_order_conf_t *oc)
+{
+    u_char     *colon;
+    ngx_int_t   status;
+
+    if (ngx_strncmp(word->data, "status=", 7) == 0) {
+        status = ngx_atoi(word->data + 7, word->len - 7);
+
+        if (status >= 200 && status <= 299) {
+            oc->success_status = (ngx_uint_t) status;
+            return NGX_CONF_OK;
+        }
+
+    } else if (ngx_strncmp(word->data, "json=", 5) == 0) {
+        colon = (u_char *) ngx_strchr(word->data, ':');
+
+        if (colon) {
+            oc->success_pointer.data = (char *) word->data + 5;
+            oc->success_pointer.len = colon - word->data - 5;
+            oc->success_word.data = (char *) colon + 1;
+            oc->success_word.len = word->data + word->len - colon - 1;
+
+            if (oc->success_pointer.len && commerce_json_pointer_valid(oc->success_pointer)) {
+                return NGX_CONF_OK;
+            }
+        }
+    }
+
+    return ngx_commerce_invalid(cf, word, "status=200..299, json=/pointer:word");
 }

@@ -23,12 +23,8 @@ static void ngx_commerce_outcome_warn(ngx_http_request_t *r, ngx_commerce_ctx_t 
 static void ngx_commerce_outcome_collect(ngx_commerce_ctx_t *ctx, ngx_buf_t *b);
 static void ngx_commerce_outcome_step(ngx_commerce_ctx_t *ctx, ngx_commerce_step_t *step);
 static commerce_step_t ngx_commerce_outcome_answered(ngx_commerce_ctx_t *ctx, ngx_commerce_step_t *step);
-static commerce_step_t ngx_commerce_outcome_success(ngx_commerce_order_conf_t *oc, commerce_json_t *root);
-static commerce_step_t ngx_commerce_outcome_status(ngx_uint_t status);
 static commerce_step_t ngx_commerce_outcome_unanswered(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
-static void ngx_commerce_outcome_facts(ngx_commerce_ctx_t *ctx, commerce_json_t *root,
-    commerce_answer_t *answer);
-static commerce_fen_t ngx_commerce_outcome_amount(ngx_commerce_ctx_t *ctx, commerce_json_t *root,
+static commerce_fen_t ngx_commerce_outcome_amount(ngx_commerce_order_conf_t *oc, commerce_json_t *root,
     commerce_str_t pointer);
 
 
@@ -320,7 +316,7 @@ ngx_commerce_outcome_answered(ngx_commerce_ctx_t *ctx, ngx_commerce_step_t *step
     }
 
     if (root) {
-        ngx_commerce_outcome_facts(ctx, root, &step->answer);
+        ngx_commerce_outcome_facts(ctx, oc, root, &step->answer);
     }
 
     if (ctx->c.cart != COMMERCE_CART_NONE && (oc->cart_coupons.len || oc->lines_answered)
@@ -337,7 +333,7 @@ ngx_commerce_outcome_answered(ngx_commerce_ctx_t *ctx, ngx_commerce_step_t *step
 
 /* the JSON condition; root NULL: not read, or not read whole */
 
-static commerce_step_t
+commerce_step_t
 ngx_commerce_outcome_success(ngx_commerce_order_conf_t *oc, commerce_json_t *root)
 {
     bool              told;
@@ -369,7 +365,7 @@ ngx_commerce_outcome_success(ngx_commerce_order_conf_t *oc, commerce_json_t *roo
 }
 
 
-static commerce_step_t
+commerce_step_t
 ngx_commerce_outcome_status(ngx_uint_t status)
 {
     if (status < 300 || status >= 500 || status == 408 || status == 409 || status == 425
@@ -433,14 +429,12 @@ ngx_commerce_outcome_unanswered(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
 }
 
 
-static void
-ngx_commerce_outcome_facts(ngx_commerce_ctx_t *ctx, commerce_json_t *root, commerce_answer_t *answer)
+void
+ngx_commerce_outcome_facts(ngx_commerce_ctx_t *ctx, ngx_commerce_order_conf_t *oc, commerce_json_t *root,
+    commerce_answer_t *answer)
 {
-    commerce_fen_t              freight;
-    commerce_json_t            *node;
-    ngx_commerce_order_conf_t  *oc;
-
-    oc = ctx->conf->order;
+    commerce_fen_t    freight;
+    commerce_json_t  *node;
 
     if (oc->id.len
         && commerce_json_find(root, oc->id, &node) == COMMERCE_R(OK) && node
@@ -451,10 +445,10 @@ ngx_commerce_outcome_facts(ngx_commerce_ctx_t *ctx, commerce_json_t *root, comme
         answer->id = commerce_string("");
     }
 
-    answer->payable = ngx_commerce_outcome_amount(ctx, root, oc->payable);
+    answer->payable = ngx_commerce_outcome_amount(oc, root, oc->payable);
 
     if (answer->payable >= 0 && oc->freight.len) {
-        freight = ngx_commerce_outcome_amount(ctx, root, oc->freight);
+        freight = ngx_commerce_outcome_amount(oc, root, oc->freight);
 
         if (freight > 0) {
             answer->payable = freight <= answer->payable ? answer->payable - freight : 0;
@@ -464,7 +458,7 @@ ngx_commerce_outcome_facts(ngx_commerce_ctx_t *ctx, commerce_json_t *root, comme
 
 
 static commerce_fen_t
-ngx_commerce_outcome_amount(ngx_commerce_ctx_t *ctx, commerce_json_t *root, commerce_str_t pointer)
+ngx_commerce_outcome_amount(ngx_commerce_order_conf_t *oc, commerce_json_t *root, commerce_str_t pointer)
 {
     bool              rounded;
     commerce_fen_t    fen;
@@ -477,7 +471,7 @@ ngx_commerce_outcome_amount(ngx_commerce_ctx_t *ctx, commerce_json_t *root, comm
         || commerce_json_find(root, pointer, &node) != COMMERCE_R(OK)
         || node == NULL
         || commerce_json_text(node, &text) != COMMERCE_R(OK)
-        || commerce_amount_parse(text, ctx->conf->order->unit, &fen, &rounded) != COMMERCE_OK)
+        || commerce_amount_parse(text, oc->unit, &fen, &rounded) != COMMERCE_OK)
     {
         return -1;
     }

@@ -27,6 +27,7 @@ static void ngx_commerce_committed(ngx_commerce_job_t *job);
 static void ngx_commerce_go_on(ngx_commerce_ctx_t *ctx, ngx_int_t rc);
 static ngx_uint_t ngx_commerce_busy(ngx_commerce_ctx_t *ctx);
 static void ngx_commerce_busy_timer(ngx_event_t *ev);
+static ngx_int_t ngx_commerce_asked(ngx_commerce_ctx_t *ctx);
 static void ngx_commerce_committed_late(ngx_commerce_job_t *job);
 static ngx_int_t ngx_commerce_result(ngx_commerce_ctx_t *ctx, commerce_txn_result_t result,
     commerce_reason_t failed);
@@ -53,7 +54,7 @@ ngx_commerce_precontent_handler(ngx_http_request_t *r)
     ctx = ngx_commerce_get_ctx(r);
 
     if (ctx && ctx->phase == NGX_COMMERCE_PHASE_COMMIT) {
-        return NGX_DONE;
+        return ctx->query == NGX_COMMERCE_QUERY_ANSWERED ? ngx_commerce_asked(ctx) : NGX_DONE;
     }
 
     if (ctx && ctx->phase == NGX_COMMERCE_PHASE_BODY) {
@@ -298,7 +299,9 @@ ngx_commerce_evaluate(ngx_commerce_ctx_t *ctx)
     if (reason == COMMERCE_R(STORE_UNAVAILABLE)) {
         rc = ngx_commerce_without_store(ctx, reason);
 
-    } else if (reason == COMMERCE_R(ORDER_IN_FLIGHT) && ngx_commerce_busy(ctx)) {
+    } else if ((reason == COMMERCE_R(ORDER_IN_FLIGHT) && ngx_commerce_busy(ctx))
+               || (reason == COMMERCE_R(COUPON_IN_DOUBT) && ngx_commerce_query(ctx)))
+    {
         rc = NGX_AGAIN;
 
     } else if (reason != COMMERCE_R(OK)) {
@@ -502,6 +505,7 @@ ngx_commerce_committed(ngx_commerce_job_t *job)
     ctx->resuming = 0;
 
     if (rc == NGX_AGAIN) {
+        ngx_http_run_posted_requests(ctx->c.request->connection);   /* a query, perhaps */
         return;
     }
 
@@ -536,14 +540,23 @@ ngx_commerce_go_on(ngx_commerce_ctx_t *ctx, ngx_int_t rc)
 static ngx_uint_t
 ngx_commerce_busy(ngx_commerce_ctx_t *ctx)
 {
-    ngx_event_t  *ev;
-
     if (!ctx->conf->order->cart_set
         || ctx->c.mode != NGX_COMMERCE_ENFORCE
         || ctx->waited >= ctx->conf->order->cart_wait)
     {
         return 0;
     }
+
+    ngx_commerce_look_again(ctx);
+
+    return 1;
+}
+
+
+void
+ngx_commerce_look_again(ngx_commerce_ctx_t *ctx)
+{
+    ngx_event_t  *ev;
 
     ev = &ctx->busy;
     ev->handler = ngx_commerce_busy_timer;
@@ -555,8 +568,6 @@ ngx_commerce_busy(ngx_commerce_ctx_t *ctx)
 
     ngx_add_timer(ev, NGX_COMMERCE_BUSY);
     ngx_commerce_wait(ctx->c.request);
-
-    return 1;
 }
 
 
@@ -574,7 +585,28 @@ ngx_commerce_busy_timer(ngx_event_t *ev)
 
     if (rc != NGX_AGAIN) {
         ngx_commerce_go_on(ctx, rc);
+        return;
     }
+
+    ngx_http_run_posted_requests(ctx->c.request->connection);
+}
+
+
+/* the backend was asked about an order in doubt: once what it said is written, or at once, all is evaluated again */
+
+static ngx_int_t
+ngx_commerce_asked(ngx_commerce_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (ngx_commerce_query_answered(ctx) == NGX_AGAIN) {
+        return NGX_DONE;
+    }
+
+    ctx->phase = NGX_COMMERCE_PHASE_START;
+    rc = ngx_commerce_evaluate(ctx);
+
+    return rc == NGX_AGAIN ? NGX_DONE : rc;
 }
 
 

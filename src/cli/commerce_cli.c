@@ -59,6 +59,8 @@ static const commerce_cli_command_t  cli_commands[] = {
       "codes made elsewhere, from code[,holder]" },
     { "coupon", "show", commerce_cli_coupon_show, "CODE|CAMPAIGN/SERIAL",
       "one coupon's state" },
+    { "coupon", "reconcile", commerce_cli_coupon_reconcile, "FILE.csv [--unit fen|yuan] [--dry-run]",
+      "settles orders in doubt by what the backend has, says what differs" },
     { "coupon", "list", commerce_cli_coupon_list, "--user USER",
       "coupons that a user claimed or was given" },
     { "token", "inspect", commerce_cli_token_inspect, "TOKEN",
@@ -69,7 +71,15 @@ static const commerce_cli_command_t  cli_commands[] = {
     { "order", "show", commerce_cli_order_show, "KEY [--user USER] | --id ID",
       "one order as JSON" },
     { "order", "list", commerce_cli_order_list, "--in-doubt",
-      "orders that wait for a decision" },
+      "orders that wait for a decision, the oldest first, and what to do" },
+    { "order", "confirm", commerce_cli_order_confirm, "KEY [--user USER] | --id ID",
+      "the order is paid" },
+    { "order", "cancel", commerce_cli_order_cancel, "KEY [--user USER] | --id ID",
+      "the order is cancelled, its coupons are free" },
+    { "order", "refuse", commerce_cli_order_refuse, "KEY [--user USER] | --id ID",
+      "in doubt: the backend does not have it, its coupons are free" },
+    { "order", "approve", commerce_cli_order_approve, "KEY [--user USER] | --id ID",
+      "in doubt: it stands as the backend has it, amount and all" },
     { "store", "stat", commerce_cli_store_stat, "",
       "figures of the store" },
     { "store", "check", commerce_cli_store_check, "",
@@ -335,5 +345,8 @@ cli_help(FILE *to)
             "  upline or user means none\n"
             "coupon import: the same file goes on where an earlier run ended; --anew gives up the\n"
             "  unfinished import of another file; --errors shows more than 20 lines\n"
+            "coupon reconcile: columns in any order: state (placed, paid, cancelled or absent), key (and its\n"
+            "  user) or id; amount, and coupons behind spaces, are compared if they are there; exit\n"
+            "  code 1 when something differs\n"
             "exit codes: 0 done, 1 refused or failed, 2 usage, 3 campaign diff or lint found something\n");
 }

@@ -1,12 +1,12 @@
 /*
  * Copyright (C) ngx_commerce authors
  *
- * commerce order: one order as it stands, and those that wait for a decision.
+ * commerce order show: one order as it stands.
  */
 
 #include "../commerce_path.h"
 #include "../commerce_write.h"
-#include "commerce_cli.h"
+#include "commerce_cli_doubt.h"
 
 #define ORDER_TEXT_MAX  (1024 * 1024)
 
@@ -33,8 +33,6 @@ static void order_write_credits(commerce_write_t *w, const commerce_order_t *ord
 static void order_write_coupons(commerce_write_t *w, const commerce_order_t *order);
 static void order_write_fen(commerce_write_t *w, const char *name, commerce_fen_t fen);
 static void order_write_time(commerce_write_t *w, const char *name, commerce_time_t when);
-static int order_list_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
-static void order_age(commerce_time_t seconds, char *out, size_t size);
 
 
 int
@@ -87,9 +85,17 @@ order_show(commerce_cli_t *cli, const char *key, const char *user, const char *i
         return COMMERCE_CLI_FAILED;
     }
 
-    rc = id != NULL ? order_by_id(cli, id, &order) : order_by_key(cli, key, user, &order);
+    rc = commerce_cli_order_get(cli, key, user, id, &order);
 
     return rc == COMMERCE_CLI_OK ? order_print(cli, &order) : rc;
+}
+
+
+int
+commerce_cli_order_get(commerce_cli_t *cli, const char *key, const char *user, const char *id,
+    commerce_order_t *order)
+{
+    return id != NULL ? order_by_id(cli, id, order) : order_by_key(cli, key, user, order);
 }
 
 
@@ -415,90 +421,4 @@ order_write_time(commerce_write_t *w, const char *name, commerce_time_t when)
 
     commerce_time_format(when, text);
     commerce_write_text(w, name, commerce_cstr(text));
-}
-
-
-int
-commerce_cli_order_list(commerce_cli_t *cli, int argc, char **argv)
-{
-    int              c, in_doubt;
-    commerce_time_t  now;
-    struct option    options[] = {
-        { "in-doubt", no_argument, &in_doubt, 1 },
-        { NULL, 0, NULL, 0 }
-    };
-
-    in_doubt = 0;
-
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c != 0) {
-            return COMMERCE_CLI_USAGE;
-        }
-    }
-
-    if (!in_doubt || argc != optind) {
-        return COMMERCE_CLI_USAGE;
-    }
-
-    if (commerce_cli_shop(cli) != COMMERCE_CLI_OK
-        || commerce_cli_now(cli, &now) != COMMERCE_CLI_OK
-        || commerce_cli_open(cli, false) != COMMERCE_CLI_OK
-        || commerce_cli_view(cli, NULL) != COMMERCE_CLI_OK)
-    {
-        return COMMERCE_CLI_FAILED;
-    }
-
-    return commerce_cli_scan(cli, 'o', order_list_visit, &now);
-}
-
-
-/* key, user, the backend's id, age, and what is in doubt */
-static int
-order_list_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data)
-{
-    char              age[32];
-    commerce_time_t  *now = data;
-    commerce_order_t  order;
-    commerce_str_t    none;
-
-    if (commerce_order_decode(cli->reader.arena, record->value, &order) != COMMERCE_OK) {
-        return commerce_cli_unreadable(cli, "order", record->name);
-    }
-
-    if (order.doubt == 0) {
-        return COMMERCE_CLI_OK;
-    }
-
-    none = commerce_string("-");
-    order_age(*now - order.created, age, sizeof(age));
-
-    fprintf(cli->out, "%.*s\t%.*s\t%.*s\t%s\t%s%s%s\n", commerce_cli_arg(order.key),
-            commerce_cli_arg(order.user.len != 0 ? order.user : none),
-            commerce_cli_arg(order.id.len != 0 ? order.id : none), age,
-            order.doubt & COMMERCE_DOUBT_UNKNOWN ? "unknown" : "",
-            order.doubt == (COMMERCE_DOUBT_UNKNOWN|COMMERCE_DOUBT_AMOUNT) ? "," : "",
-            order.doubt & COMMERCE_DOUBT_AMOUNT ? "amount" : "");
-
-    return COMMERCE_CLI_OK;
-}
-
-
-static void
-order_age(commerce_time_t seconds, char *out, size_t size)
-{
-    if (seconds < 0) {
-        seconds = 0;
-    }
-
-    if (seconds >= 86400) {
-        snprintf(out, size, "%lldd%lldh", (long long) seconds / 86400,
-                 (long long) seconds % 86400 / 3600);
-
-    } else if (seconds >= 3600) {
-        snprintf(out, size, "%lldh%lldm", (long long) seconds / 3600,
-                 (long long) seconds % 3600 / 60);
-
-    } else {
-        snprintf(out, size, "%lldm%llds", (long long) seconds / 60, (long long) seconds % 60);
-    }
 }
