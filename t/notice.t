@@ -478,7 +478,7 @@ $t->advance(960);
 swept($witness);
 is(coupon($doubt_coupon, 'state'), 'reserved', 'in_doubt=hold: a day later: reserved');
 is(coupon($held_coupon, 'state'), 'reserved', 'unpaid=hold: a day later: reserved');
-is(order("other-$doubt", $doubt_coupon)->status, 422, 'in_doubt=hold: for this order');
+is(order("other-$doubt", $doubt_coupon)->status, 409, 'in_doubt=hold: for this order');
 notice("/confirm-key?key=$doubt&user=anna", 200, { order => $doubt, state => 'paid', reason => 'OK' }, 'in_doubt=hold');
 is(coupon($doubt_coupon, 'state'), 'redeemed', 'in_doubt=hold: redeemed');
 in_doubt(2, 'in_doubt=hold: confirmed');

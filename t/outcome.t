@@ -295,7 +295,7 @@ sub unknown
     $in_doubt++;
     is_in_doubt($name);
 
-    is(send_order("other-$key", $coupon)->status, 422, "$name: another key does not get the coupon");
+    is(send_order("other-$key", $coupon)->status, 409, "$name: another key does not get the coupon");
     is(send_order($key, $coupon, price => 5000)->code, 'ORDER_KEY_REUSED', "$name: the key is not for another cart");
 
     my $again = send_order($key, $coupon);
@@ -451,7 +451,7 @@ for my $amount (8899, 8901, 9900, 0) {
     is(scalar($t->log_lines(qr/\[error\].*AMOUNT_MISMATCH: order key "$key"/)), 1, "$name: an error in the log");
 
     is(send_order($key, $coupon)->body, $answer->body, "$name: the same key, the same answer");
-    is(send_order("other-$key", $coupon)->status, 422, "$name: another key does not get the coupon");
+    is(send_order("other-$key", $coupon)->status, 409, "$name: another key does not get the coupon");
     is_in_doubt("$name: after the retry");
 
     my $id = $answer->json->{data}{order_no};
