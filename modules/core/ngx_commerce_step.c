@@ -107,23 +107,30 @@ static ngx_int_t
 ngx_commerce_order_step_copy(commerce_arena_t *arena, ngx_commerce_step_t *step)
 {
     unsigned          i;
+    commerce_str_t   *categories;
     commerce_line_t  *lines;
 
     step->named = ngx_commerce_cart_copy(arena, step->named, step->nnamed);
     step->listed.coupons = ngx_commerce_cart_copy(arena, step->listed.coupons, step->listed.coupon_count);
 
     lines = commerce_alloc(arena, (step->listed.line_count + 1) * sizeof(commerce_line_t));
+    categories = commerce_alloc(arena, (step->listed.line_count + 1) * sizeof(commerce_str_t));
 
-    if (step->named == NULL || step->listed.coupons == NULL || lines == NULL) {
+    if (step->named == NULL || step->listed.coupons == NULL || lines == NULL || categories == NULL) {
         return NGX_ERROR;
     }
 
     for (i = 0; i < step->listed.line_count; i++) {
         lines[i] = step->listed.lines[i];
         lines[i].sku = commerce_copy(arena, lines[i].sku);
+
+        if (step->listed.categories) {
+            categories[i] = commerce_copy(arena, step->listed.categories[i]);
+        }
     }
 
     step->listed.lines = lines;
+    step->listed.categories = step->listed.categories ? categories : NULL;
 
     return NGX_OK;
 }
