@@ -38,7 +38,6 @@ static void replay_count(commerce_cli_t *cli, commerce_txn_t *txn, const commerc
 static void replay_coupon_order(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r,
     const commerce_campaign_t *campaign, const commerce_coupon_t *coupon);
 static int replay_order(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
-static int replay_order_rank(unsigned state);
 static bool replay_order_state(replay_t *r, commerce_order_t *order, bool known);
 static unsigned replay_order_rank(commerce_order_state_t state);
 static bool replay_order_parts(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
@@ -583,14 +582,6 @@ replay_order(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
     r->changed = txn->count != 0;
 
     return COMMERCE_CLI_OK;
-}
-
-
-/* how far it is: a cart is no order yet */
-static int
-replay_order_rank(unsigned state)
-{
-    return state == COMMERCE_ORDER_CART ? -1 : (int) state;
 }
 
 
