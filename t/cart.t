@@ -321,6 +321,41 @@ sub verdict
 }
 
 
+# coupons that the backend honours although nobody applied them at the edge
+
+{
+    my ($cart, $other) = (cart(), cart());
+    my ($applied, $extra, $taken) = $t->coupons('ten', 3);
+
+    apply($cart, [ $applied ]);
+    is(complete($cart, test => "extra=$extra")->status, 200, 'a coupon that came past the edge');
+    order_becomes($cart, 'placed amount', '... puts the order in doubt');
+    becomes($extra, 'reserved', '... and is nobody else\'s to spend');
+    is(state($applied), 'reserved', '... the other one waits, too');
+    $t->cli_ok('order', 'approve', $cart);
+    is($t->post('/commerce/cart-order-paid', { id => order($cart)->{id} })->json->{state}, 'paid', '... until somebody looked');
+    becomes($extra, 'redeemed', '... then both are spent');
+
+    apply($other, [ $taken ]);
+    $cart = cart();
+    is(complete($cart, test => "extra=$taken")->status, 200, 'one that another cart has');
+    order_becomes($cart, 'placed', '... is an alarm: there is nothing to hold');
+    is(order($cart)->{coupons}[0]{use}, 'lost', '... the order is told that it has not got it');
+    is(state($taken), 'reserved', '... the other cart has it');
+    ok((grep { /AMOUNT_MISMATCH: order key "$cart"/ } $t->log_lines(qr/\[error\]/)), '... and the error log has it');
+
+    $cart = cart();
+    is(complete($cart, test => 'extra=THEIRSALE')->status, 200, 'a promotion of the backend\'s own');
+    order_becomes($cart, 'placed', '... is none of ours');
+
+    $t->campaign(v => 2, id => 'old', discount => { fixed => 1000 }, codes => 'imported');
+    $t->cli_ok('coupon', 'import', 'old', $t->write_file('old.csv', "code\nOLD-1\n"));
+    $cart = cart();
+    is(complete($cart, test => 'extra=old1')->status, 200, 'a code made elsewhere');
+    order_becomes($cart, 'placed amount', '... is a coupon like any other');
+}
+
+
 # a completion that fails leaves the coupons in the cart
 
 {

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_commerce_core.h"
+#include "../../src/commerce_imported.h"
 
 
 #define NGX_COMMERCE_CART_LIST  256         /* entries of an answer's list of coupons */
@@ -21,6 +22,7 @@ static commerce_reason_t ngx_commerce_cart_name(ngx_commerce_ctx_t *ctx);
 static commerce_reason_t ngx_commerce_cart_complete(ngx_commerce_ctx_t *ctx, commerce_order_t *order,
     commerce_order_t *cart, uint64_t version);
 static commerce_reason_t ngx_commerce_cart_carried(ngx_commerce_ctx_t *ctx, commerce_order_t *cart);
+static void ngx_commerce_cart_elsewhere(ngx_commerce_ctx_t *ctx, commerce_cart_answer_t *answer);
 static commerce_reason_t ngx_commerce_cart_entries(ngx_commerce_ctx_t *ctx, commerce_json_t *root,
     commerce_cart_answer_t *answer);
 static commerce_reason_t ngx_commerce_cart_entry(ngx_commerce_ctx_t *ctx, commerce_json_t *node,
@@ -386,7 +388,48 @@ ngx_commerce_cart_answer(ngx_commerce_ctx_t *ctx, commerce_json_t *root, commerc
         reason = ngx_commerce_cart_answered_lines(ctx, root, answer);
     }
 
+    if (reason == COMMERCE_R(OK) && ctx->c.cart == COMMERCE_CART_COMPLETE) {
+        ngx_commerce_cart_elsewhere(ctx, answer);
+    }
+
     return reason;
+}
+
+
+/* codes that we did not sign may be coupons all the same: made elsewhere, and imported */
+
+static void
+ngx_commerce_cart_elsewhere(ngx_commerce_ctx_t *ctx, commerce_cart_answer_t *answer)
+{
+    unsigned                   i;
+    commerce_reader_t          reader;
+    commerce_imported_t        found;
+    commerce_cart_coupon_t    *coupon;
+    commerce_imported_code_t   code;
+
+    if (answer->coupon_count == 0
+        || ngx_commerce_worker->store == NULL
+        || commerce_view_begin(ngx_commerce_worker->store, &reader.view) != COMMERCE_OK)
+    {
+        return;
+    }
+
+    reader.arena = &ctx->c.arena;
+    reader.shop = ctx->c.shop;
+
+    for (i = 0; i < answer->coupon_count; i++) {
+        coupon = &answer->coupons[i];
+
+        if (coupon->campaign == 0
+            && commerce_imported_parse(coupon->code, &code) == NULL
+            && commerce_imported_find(&reader, ctx->main->ring, &code, &found) == COMMERCE_OK)
+        {
+            coupon->campaign = found.campaign;
+            coupon->serial = found.serial;
+        }
+    }
+
+    commerce_view_end(reader.view);
 }
 
 
