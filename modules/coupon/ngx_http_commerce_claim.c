@@ -47,6 +47,8 @@ ngx_http_commerce_claim(ngx_commerce_case_t *c, void *conf)
     commerce_claim_request_t         request;
     ngx_http_commerce_claim_conf_t  *cc = conf;
 
+    serial = 0;
+
     if (!c->verified) {
         return COMMERCE_R(COUPON_CUSTOMER_REQUIRED);
     }
