@@ -445,20 +445,38 @@ test_base64url_long(void)
 static void
 test_hex(void)
 {
-    char      out[8], want[3];
-    uint8_t   byte;
-    unsigned  i, wrong;
+    char      out[32], want[32];
+    uint8_t   bytes[11];
+    unsigned  i, k, len, wrong;
 
     wrong = 0;
 
     for (i = 0; i < 256; i++) {
-        byte = (uint8_t) i;
+        bytes[0] = (uint8_t) i;
         snprintf(want, sizeof(want), "%02x", i);
-        commerce_hex(&byte, 1, out);
+        commerce_hex(bytes, 1, out);
         wrong += memcmp(out, want, 2) != 0;
     }
 
     is_int(wrong, 0, "hex: every byte");
+
+    /* at every place of every length, as several bytes are made at once */
+
+    for (i = 0; i < 256; i++) {
+        for (len = 0; len <= sizeof(bytes); len++) {
+
+            for (k = 0; k < len; k++) {
+                bytes[k] = (uint8_t) (i + k * 37);
+                snprintf(want + 2 * k, 3, "%02x", bytes[k]);
+            }
+
+            out[2 * len] = '#';
+            commerce_hex(bytes, len, out);
+            wrong += memcmp(out, want, 2 * len) != 0 || out[2 * len] != '#';
+        }
+    }
+
+    is_int(wrong, 0, "hex: up to 11 bytes, and nothing behind");
 
     out[6] = '#';
     commerce_hex((const uint8_t *) "\x01\xfe\x9a", 3, out);
