@@ -12,6 +12,15 @@
 #include <errno.h>
 
 
+#define COMMERCE_BATCH_COUNTERS  16         /* a power of two */
+
+
+/* a counter that this batch has added to and not yet written */
+typedef struct {
+    commerce_str_t     key;                 /* the operation's; empty = none */
+    int64_t            value;
+} commerce_batch_counter_t;
+
 typedef struct {
     commerce_store_t  *store;
     MDB_txn           *txn;
@@ -22,6 +31,9 @@ typedef struct {
     bool               changed;
     bool               refused;         /* a transaction was malformed */
     bool               held_back;       /* one needs a format that not everyone knows */
+
+    /* what a campaign has given out changes with each of its coupons: it is written once a batch */
+    commerce_batch_counter_t  counters[COMMERCE_BATCH_COUNTERS];
 } commerce_batch_t;
 
 
@@ -31,10 +43,16 @@ static int commerce_batch_begin(commerce_store_t *store, commerce_batch_t *batch
 static int commerce_batch_end(commerce_batch_t *batch, int rc);
 static void commerce_batch_failed(commerce_store_t *store, int rc);
 static int commerce_batch_run(commerce_batch_t *batch, commerce_txn_t *txn);
+static commerce_batch_counter_t *commerce_batch_counter(commerce_batch_t *batch, commerce_str_t key);
+static int commerce_batch_settle(commerce_batch_t *batch, commerce_batch_counter_t *counter);
+static int commerce_batch_settle_key(commerce_batch_t *batch, commerce_str_t key);
+static int commerce_batch_settle_all(commerce_batch_t *batch);
 static int commerce_batch_format(commerce_batch_t *batch, commerce_txn_t *txn);
 static int commerce_batch_check(commerce_batch_t *batch, commerce_txn_t *txn);
 static int commerce_batch_check_add(commerce_batch_t *batch, commerce_txn_t *txn,
-    commerce_op_t *op, const MDB_val *data);
+    commerce_op_t *op);
+static int commerce_batch_read(commerce_batch_t *batch, commerce_str_t key, MDB_val *data);
+static bool commerce_batch_below_cap(const commerce_op_t *op);
 static bool commerce_batch_op_valid(const commerce_op_t *op);
 static int commerce_batch_write(commerce_batch_t *batch, const commerce_op_t *op);
 static int commerce_batch_put(commerce_batch_t *batch, MDB_val key, commerce_str_t value,
@@ -65,6 +83,10 @@ commerce_store_apply(commerce_store_t *store, commerce_txn_t **txns, unsigned n)
     if (rc == 0) {
         for (i = 0; rc == 0 && i < n; i++) {
             rc = commerce_batch_run(&batch, txns[i]);
+        }
+
+        if (rc == 0) {
+            rc = commerce_batch_settle_all(&batch);
         }
 
         rc = commerce_batch_end(&batch, rc);
@@ -299,13 +321,85 @@ commerce_batch_format(commerce_batch_t *batch, commerce_txn_t *txn)
 }
 
 
+/*
+ * Counters that this batch adds to wait here, one in each place: the next in the same place writes the one
+ * before.  Whatever else looks at a counter's record has it written first.
+ */
+
+static commerce_batch_counter_t *
+commerce_batch_counter(commerce_batch_t *batch, commerce_str_t key)
+{
+    size_t    len;
+    uint64_t  word;
+
+    /* what tells keys apart stands at their end */
+
+    word = key.len;
+    len = key.len < sizeof(word) ? key.len : sizeof(word);
+    memcpy(&word, key.data + key.len - len, len);
+    word = (word ^ key.len) * 0x9e3779b97f4a7c15ULL;
+
+    return &batch->counters[word >> 60 & (COMMERCE_BATCH_COUNTERS - 1)];
+}
+
+
+static int
+commerce_batch_settle(commerce_batch_t *batch, commerce_batch_counter_t *counter)
+{
+    int      rc;
+    char     payload[8];
+    MDB_val  key;
+
+    if (counter->key.len == 0) {
+        return 0;
+    }
+
+    commerce_store_save(payload, (uint64_t) counter->value);
+    key = (MDB_val) { counter->key.len, (void *) counter->key.data };
+
+    rc = commerce_batch_put(batch, key, (commerce_str_t) { payload, sizeof(payload) }, 0);
+
+    counter->key.len = 0;
+
+    return rc;
+}
+
+
+static int
+commerce_batch_settle_key(commerce_batch_t *batch, commerce_str_t key)
+{
+    commerce_batch_counter_t  *counter;
+
+    counter = commerce_batch_counter(batch, key);
+
+    return commerce_equal(counter->key, key) ? commerce_batch_settle(batch, counter) : 0;
+}
+
+
+static int
+commerce_batch_settle_all(commerce_batch_t *batch)
+{
+    int       rc;
+    unsigned  i;
+
+    for (i = 0; i < COMMERCE_BATCH_COUNTERS; i++) {
+        rc = commerce_batch_settle(batch, &batch->counters[i]);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+
+    return 0;
+}
+
+
 /* a conflict outweighs a limit: the limit was met by a decision that has to be made again anyway */
 
 static int
 commerce_batch_check(commerce_batch_t *batch, commerce_txn_t *txn)
 {
     int             rc;
-    MDB_val         key, data;
+    MDB_val         data;
     unsigned        i;
     uint64_t        version;
     commerce_op_t  *op;
@@ -318,14 +412,28 @@ commerce_batch_check(commerce_batch_t *batch, commerce_txn_t *txn)
             break;
         }
 
-        if (op->kind != COMMERCE_OP_COMPARE && op->kind != COMMERCE_OP_ADD) {
+        if (op->kind == COMMERCE_OP_ADD) {
+            rc = commerce_batch_check_add(batch, txn, op);
+
+            if (rc == MDB_INCOMPATIBLE) {
+                break;
+            }
+
+            if (rc != 0) {
+                return rc;
+            }
+        }
+
+        if (op->kind != COMMERCE_OP_COMPARE) {
             continue;
         }
 
         version = 0;
-        key = (MDB_val) { op->key.len, (void *) op->key.data };
+        rc = commerce_batch_settle_key(batch, op->key);
 
-        rc = mdb_get(batch->txn, batch->store->dbi, &key, &data);
+        if (rc == 0) {
+            rc = commerce_batch_read(batch, op->key, &data);
+        }
 
         if (rc != 0 && rc != MDB_NOTFOUND) {
             return rc;
@@ -335,12 +443,7 @@ commerce_batch_check(commerce_batch_t *batch, commerce_txn_t *txn)
             return MDB_CORRUPTED;
         }
 
-        if (op->kind == COMMERCE_OP_ADD) {
-            if (commerce_batch_check_add(batch, txn, op, rc == 0 ? &data : NULL) != COMMERCE_OK) {
-                break;
-            }
-
-        } else if (version != op->version) {
+        if (version != op->version) {
             txn->result = COMMERCE_TXN_CONFLICT;
             txn->failed_tag = op->tag;
             return 0;
@@ -358,31 +461,67 @@ commerce_batch_check(commerce_batch_t *batch, commerce_txn_t *txn)
 
 
 static int
-commerce_batch_check_add(commerce_batch_t *batch, commerce_txn_t *txn, commerce_op_t *op,
-    const MDB_val *data)
+commerce_batch_read(commerce_batch_t *batch, commerce_str_t key, MDB_val *data)
 {
-    int64_t  value;
+    MDB_val  name;
 
-    value = 0;
+    name = (MDB_val) { key.len, (void *) key.data };
 
-    if (data != NULL) {
-        if (data->mv_size != COMMERCE_VERSION_SIZE + 8) {
-            return COMMERCE_ERROR;
+    return mdb_get(batch->txn, batch->store->dbi, &name, data);
+}
+
+
+/* MDB_INCOMPATIBLE: the record is no counter */
+
+static int
+commerce_batch_check_add(commerce_batch_t *batch, commerce_txn_t *txn, commerce_op_t *op)
+{
+    int                        rc;
+    MDB_val                    data;
+    commerce_batch_counter_t  *counter;
+
+    counter = commerce_batch_counter(batch, op->key);
+    op->found = 0;
+
+    if (commerce_equal(counter->key, op->key)) {
+        op->found = counter->value;
+
+    } else {
+        rc = commerce_batch_read(batch, op->key, &data);
+
+        if (rc == 0 && data.mv_size < COMMERCE_VERSION_SIZE) {
+            return MDB_CORRUPTED;
         }
 
-        value = (int64_t) commerce_store_load((uint8_t *) data->mv_data + COMMERCE_VERSION_SIZE);
+        if (rc == 0 && data.mv_size != COMMERCE_VERSION_SIZE + 8) {
+            return MDB_INCOMPATIBLE;
+        }
+
+        if (rc == 0) {
+            op->found = (int64_t) commerce_store_load((uint8_t *) data.mv_data
+                                                      + COMMERCE_VERSION_SIZE);
+
+        } else if (rc != MDB_NOTFOUND) {
+            return rc;
+        }
     }
 
-    op->found = value;
-
-    if (op->n > 0 && txn->result == COMMERCE_TXN_APPLIED
-        && (__builtin_add_overflow(value, op->n, &value) || value > op->cap))
-    {
+    if (txn->result == COMMERCE_TXN_APPLIED && !commerce_batch_below_cap(op)) {
         txn->result = COMMERCE_TXN_LIMIT;
         txn->failed_tag = op->tag;
     }
 
-    return COMMERCE_OK;
+    return 0;
+}
+
+
+static bool
+commerce_batch_below_cap(const commerce_op_t *op)
+{
+    int64_t  sum;
+
+    return op->n <= 0
+           || (!__builtin_add_overflow(op->found, op->n, &sum) && sum <= op->cap);
 }
 
 
@@ -400,13 +539,20 @@ commerce_batch_op_valid(const commerce_op_t *op)
 static int
 commerce_batch_write(commerce_batch_t *batch, const commerce_op_t *op)
 {
+    int      rc;
     MDB_val  key;
 
     switch (op->kind) {
 
     case COMMERCE_OP_PUT:
-        key = (MDB_val) { op->key.len, (void *) op->key.data };
-        return commerce_batch_put(batch, key, op->value, 0);
+        rc = commerce_batch_settle_key(batch, op->key);
+
+        if (rc == 0) {
+            key = (MDB_val) { op->key.len, (void *) op->key.data };
+            rc = commerce_batch_put(batch, key, op->value, 0);
+        }
+
+        return rc;
 
     case COMMERCE_OP_DELETE:
         return commerce_batch_delete(batch, op);
@@ -461,6 +607,11 @@ commerce_batch_delete(commerce_batch_t *batch, const commerce_op_t *op)
     int      rc;
     MDB_val  key;
 
+    rc = commerce_batch_settle_key(batch, op->key);
+    if (rc != 0) {
+        return rc;
+    }
+
     key = (MDB_val) { op->key.len, (void *) op->key.data };
 
     rc = mdb_del(batch->txn, batch->store->dbi, &key, NULL);
@@ -480,9 +631,9 @@ commerce_batch_delete(commerce_batch_t *batch, const commerce_op_t *op)
 static int
 commerce_batch_add(commerce_batch_t *batch, const commerce_op_t *op)
 {
-    char      payload[8];
-    MDB_val   key;
-    int64_t   sum;
+    int                        rc;
+    int64_t                    sum;
+    commerce_batch_counter_t  *counter;
 
     if (__builtin_add_overflow(op->found, op->n, &sum)) {
         sum = op->n > 0 ? INT64_MAX : 0;
@@ -496,10 +647,20 @@ commerce_batch_add(commerce_batch_t *batch, const commerce_op_t *op)
         return 0;
     }
 
-    commerce_store_save(payload, (uint64_t) sum);
-    key = (MDB_val) { op->key.len, (void *) op->key.data };
+    counter = commerce_batch_counter(batch, op->key);
 
-    return commerce_batch_put(batch, key, (commerce_str_t) { payload, sizeof(payload) }, 0);
+    if (!commerce_equal(counter->key, op->key)) {
+        rc = commerce_batch_settle(batch, counter);
+        if (rc != 0) {
+            return rc;
+        }
+
+        counter->key = op->key;
+    }
+
+    counter->value = sum;
+
+    return 0;
 }
 
 

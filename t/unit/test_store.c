@@ -307,6 +307,99 @@ add(commerce_store_t *store, const char *key, int64_t n, int64_t cap, int tag, i
 }
 
 
+/* operations on forty counters, some of which are records to others, the same for each seed */
+
+static void
+random_txn(commerce_txn_t *txn, commerce_arena_t *arena, unsigned *seed)
+{
+    char            name[16];
+    unsigned        i, count;
+    commerce_str_t  key;
+
+    commerce_txn_init(txn, arena);
+    count = 1 + (unsigned) rand_r(seed) % 4;
+
+    for (i = 0; i < count; i++) {
+        snprintf(name, sizeof(name), "counter/%u", (unsigned) rand_r(seed) % 40);
+        key = commerce_copy(arena, commerce_cstr(name));
+
+        switch (rand_r(seed) % 12) {
+
+        case 0:
+            commerce_txn_put(txn, key, commerce_string("\3\0\0\0\0\0\0"));
+            break;
+
+        case 1:
+            commerce_txn_put(txn, key, (commerce_str_t) { "\3\0\0\0\0\0\0\0", 8 });
+            break;
+
+        case 2:
+            commerce_txn_delete(txn, key);
+            break;
+
+        case 3:
+            commerce_txn_compare(txn, key, 0);
+            break;
+
+        default:
+            commerce_txn_add(txn, key, rand_r(seed) % 9 - 3, 20, (int) i + 1);
+        }
+    }
+}
+
+
+/* what a batch leaves is what its transactions leave one after the other */
+
+static void
+test_counters_in_batches(void)
+{
+    char               path[512], other_path[512], name[16];
+    unsigned           i, n, batch, seed, again, results, tags, values;
+    commerce_txn_t     together[24], apart, *list[24];
+    commerce_heap_t   *heap;
+    commerce_store_t  *store, *other;
+
+    store = make_store(path, sizeof(path), "together");
+    other = make_store(other_path, sizeof(other_path), "apart");
+    results = tags = values = 0;
+    seed = 7;
+
+    for (batch = 0; batch < 100; batch++) {
+        heap = commerce_heap_create();
+        n = 1 + batch % 24;
+        again = seed;
+
+        for (i = 0; i < n; i++) {
+            random_txn(&together[i], commerce_heap_arena(heap), &seed);
+            list[i] = &together[i];
+        }
+
+        commerce_store_apply(store, list, n);
+
+        for (i = 0; i < n; i++) {
+            random_txn(&apart, commerce_heap_arena(heap), &again);
+            apply_one(other, &apart);
+            results += apart.result != together[i].result;
+            tags += apart.failed_tag != together[i].failed_tag;
+        }
+
+        for (i = 0; i < 40; i++) {
+            snprintf(name, sizeof(name), "counter/%u", i);
+            values += counter_of(store, name) != counter_of(other, name);
+        }
+
+        commerce_heap_destroy(heap);
+    }
+
+    is_int(results, 0, "counters in batches: the same results");
+    is_int(tags, 0, "the same tags");
+    is_int(values, 0, "the same values after each batch");
+
+    commerce_store_close(store);
+    commerce_store_close(other);
+}
+
+
 static void
 test_counters(void)
 {
@@ -632,6 +725,7 @@ main(void)
     test_build();
     test_apply();
     test_counters();
+    test_counters_in_batches();
     test_batch();
     test_outbox();
     test_next();
