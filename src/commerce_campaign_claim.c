@@ -52,15 +52,8 @@ commerce_campaign_claim(commerce_campaign_parser_t *parser,
     claim->open = true;
     claim->until = COMMERCE_FOREVER;
 
-    if (commerce_campaign_object(parser, node, member->path, commerce_campaign_claim_members,
-                                 COMMERCE_CAMPAIGN_COUNT(commerce_campaign_claim_members))
-        != COMMERCE_OK)
-    {
-        return COMMERCE_ERROR;
-    }
-
-    return claim->from < claim->until ? COMMERCE_OK
-           : commerce_campaign_say(parser, "claim/until", "must be after \"claim/from\"");
+    return commerce_campaign_object(parser, node, member->path, commerce_campaign_claim_members,
+                                    COMMERCE_CAMPAIGN_COUNT(commerce_campaign_claim_members));
 }
 
 
@@ -77,7 +70,7 @@ static int
 commerce_campaign_claim_from(commerce_campaign_parser_t *parser,
     const commerce_campaign_member_t *member, commerce_json_t *node)
 {
-    return commerce_campaign_read_time(parser, member->path, node, &parser->campaign->claim.from);
+    return commerce_campaign_moment(parser, member->path, node, &parser->claim_from);
 }
 
 
@@ -85,7 +78,7 @@ static int
 commerce_campaign_claim_until(commerce_campaign_parser_t *parser,
     const commerce_campaign_member_t *member, commerce_json_t *node)
 {
-    return commerce_campaign_read_time(parser, member->path, node, &parser->campaign->claim.until);
+    return commerce_campaign_moment(parser, member->path, node, &parser->claim_until);
 }
 
 

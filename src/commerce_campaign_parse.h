@@ -24,6 +24,7 @@ typedef struct {
     unsigned                   version;         /* the file's */
     unsigned                   wrong;           /* sentences said */
     commerce_str_t             from, until;     /* as they stand there: a date needs the zone */
+    commerce_str_t             claim_from, claim_until;
 } commerce_campaign_parser_t;
 
 typedef struct commerce_campaign_member_s  commerce_campaign_member_t;
@@ -67,8 +68,9 @@ int commerce_campaign_hours(commerce_campaign_parser_t *parser, const commerce_c
     commerce_json_t *node);
 int commerce_campaign_times(commerce_campaign_parser_t *parser);
 
-int commerce_campaign_read_time(commerce_campaign_parser_t *parser, const char *path, commerce_json_t *node,
-    commerce_time_t *value);
+/* a time, or a date, which is one only when the zone is known */
+int commerce_campaign_moment(commerce_campaign_parser_t *parser, const char *path, commerce_json_t *node,
+    commerce_str_t *text);
 
 /* members "claim" and "redeem" (commerce_campaign_claim.c) */
 int commerce_campaign_claim(commerce_campaign_parser_t *parser, const commerce_campaign_member_t *member,

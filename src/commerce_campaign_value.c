@@ -89,22 +89,6 @@ commerce_campaign_read_bool(commerce_campaign_parser_t *parser, const char *path
 
 
 int
-commerce_campaign_read_time(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node, commerce_time_t *value)
-{
-    commerce_str_t     text;
-    static const char  allowed[] = "a time like \"2026-11-01T00:00:00+08:00\"";
-
-    if (commerce_campaign_read_text(parser, path, node, allowed, &text) != COMMERCE_OK) {
-        return COMMERCE_ERROR;
-    }
-
-    return commerce_time_parse(text, value) == COMMERCE_OK
-           ? COMMERCE_OK : commerce_campaign_wrong(parser, path, node, allowed);
-}
-
-
-int
 commerce_campaign_read_word(commerce_campaign_parser_t *parser, const char *path,
     commerce_json_t *node, const char *const *words, const char *allowed, unsigned *which)
 {

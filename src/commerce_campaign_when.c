@@ -12,8 +12,6 @@
 static int commerce_campaign_needs_zone(commerce_campaign_parser_t *parser);
 static void commerce_campaign_when(const commerce_campaign_t *campaign, commerce_str_t text,
     int days, commerce_time_t *when);
-static int commerce_campaign_moment(commerce_campaign_parser_t *parser, const char *path,
-    commerce_json_t *node, commerce_str_t *text);
 static int commerce_campaign_window(commerce_campaign_parser_t *parser, const char *path,
     commerce_json_t *node, commerce_hours_t *hours);
 static int commerce_campaign_days(commerce_campaign_parser_t *parser, commerce_json_t *node,
@@ -43,7 +41,11 @@ commerce_campaign_times(commerce_campaign_parser_t *parser)
                                      " which is %s", until, from);
     }
 
-    return COMMERCE_OK;
+    commerce_campaign_when(campaign, parser->claim_from, 0, &campaign->claim.from);
+    commerce_campaign_when(campaign, parser->claim_until, 1, &campaign->claim.until);
+
+    return !campaign->claim.open || campaign->claim.from < campaign->claim.until ? COMMERCE_OK
+           : commerce_campaign_say(parser, "claim/until", "must be after \"claim/from\"");
 }
 
 
@@ -89,7 +91,9 @@ commerce_campaign_needs_zone(commerce_campaign_parser_t *parser)
         why = "hours";
     }
 
-    if (parser->from.len == 10 || parser->until.len == 10) {
+    if (parser->from.len == 10 || parser->until.len == 10 || parser->claim_from.len == 10
+        || parser->claim_until.len == 10)
+    {
         why = "dates";
     }
 
@@ -153,9 +157,7 @@ commerce_campaign_until(commerce_campaign_parser_t *parser,
 }
 
 
-/* a time, or a date, which is one only when the zone is known */
-
-static int
+int
 commerce_campaign_moment(commerce_campaign_parser_t *parser, const char *path,
     commerce_json_t *node, commerce_str_t *text)
 {

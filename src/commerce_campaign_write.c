@@ -61,7 +61,7 @@ static bool commerce_campaign_write_enabled(commerce_write_t *w,
 
 static void commerce_campaign_write_off(commerce_write_t *w, const char *name,
     const commerce_step_off_t *step);
-static void commerce_campaign_write_moment(commerce_write_t *w,
+static void commerce_campaign_write_moment(commerce_write_t *w, const char *name,
     const commerce_campaign_t *campaign, commerce_time_t when, int days);
 static void commerce_campaign_write_minute(commerce_write_t *w, const char *name,
     unsigned minute);
@@ -236,7 +236,7 @@ commerce_campaign_write_from(commerce_write_t *w, const commerce_campaign_t *cam
     const char *name)
 {
     if (w != NULL) {
-        commerce_campaign_write_moment(w, campaign, campaign->from, 0);
+        commerce_campaign_write_moment(w, NULL, campaign, campaign->from, 0);
     }
 
     return campaign->from != 0;
@@ -248,7 +248,7 @@ commerce_campaign_write_until(commerce_write_t *w, const commerce_campaign_t *ca
     const char *name)
 {
     if (w != NULL) {
-        commerce_campaign_write_moment(w, campaign, campaign->until, 1);
+        commerce_campaign_write_moment(w, NULL, campaign, campaign->until, 1);
     }
 
     return campaign->until != COMMERCE_FOREVER;
@@ -258,8 +258,8 @@ commerce_campaign_write_until(commerce_write_t *w, const commerce_campaign_t *ca
 /* what begins with a day of the zone is written as a date, whichever way it was said */
 
 static void
-commerce_campaign_write_moment(commerce_write_t *w, const commerce_campaign_t *campaign,
-    commerce_time_t when, int days)
+commerce_campaign_write_moment(commerce_write_t *w, const char *name,
+    const commerce_campaign_t *campaign, commerce_time_t when, int days)
 {
     char     text[32];
     int32_t  day;
@@ -275,7 +275,7 @@ commerce_campaign_write_moment(commerce_write_t *w, const commerce_campaign_t *c
         commerce_time_format(when, text);
     }
 
-    commerce_write_text(w, NULL, commerce_cstr(text));
+    commerce_write_text(w, name, commerce_cstr(text));
 }
 
 
@@ -520,13 +520,11 @@ commerce_campaign_write_claim(commerce_write_t *w, const commerce_campaign_t *ca
     }
 
     if (claim->from != 0) {
-        commerce_time_format(claim->from, text);
-        commerce_write_text(w, "from", commerce_cstr(text));
+        commerce_campaign_write_moment(w, "from", campaign, claim->from, 0);
     }
 
     if (claim->until != COMMERCE_FOREVER) {
-        commerce_time_format(claim->until, text);
-        commerce_write_text(w, "until", commerce_cstr(text));
+        commerce_campaign_write_moment(w, "until", campaign, claim->until, 1);
     }
 
     if (claim->valid_for != 0) {

@@ -27,7 +27,7 @@ $t->cli_ok(qw(room put r1 --host R));
 my $fixed = { fixed => 1000 };
 
 $t->campaign(id => 'drop', discount => $fixed, claim => { stock => 3, user => 1 });
-$t->campaign(id => 'daily', zone => 'UTC', discount => $fixed, claim => { stock => 100, day => 2, user_day => 1 });
+$t->campaign(id => 'daily', zone => 'Asia/Shanghai', discount => $fixed, claim => { stock => 100, day => 2, user_day => 1 });
 $t->campaign(id => 'pair', discount => $fixed, claim => { stock => 100, user => 2 });
 $t->campaign(id => 'many', discount => { percent => 1500, cap => 5000 }, minimum_spend => 9900,
              claim => { stock => 150 });
@@ -38,6 +38,8 @@ $t->campaign(id => 'week', discount => $fixed, until => '2027-01-25T00:00:00Z',
              claim => { stock => 9, valid_for => '7d' });
 $t->campaign(id => 'later', discount => $fixed, from => '2027-01-20T00:00:00Z',
              claim => { stock => 9, valid_for => '1d' });
+$t->campaign(id => 'dates', zone => 'Asia/Shanghai', discount => $fixed,
+             claim => { stock => 9, from => '2027-01-16', until => '2027-01-16' });
 $t->campaign(id => 'off', discount => $fixed, enabled => JSON::PP::false, claim => { stock => 9 });
 $t->campaign(id => 'minted', discount => $fixed);
 
@@ -199,10 +201,10 @@ refused('cyd', 'daily', 422, 'COUPON_DAILY_LIMIT', 'two a day');
 again($daily, 'ben', 'daily', 'ben again');
 refused('ben', 'daily', 422, 'COUPON_CUSTOMER_DAILY_LIMIT', 'not two for ben', key => 'k');
 
-$t->clock(1_800_057_599);
+$t->clock(1_800_028_799);             # 23:59:59 there
 refused('cyd', 'daily', 422, 'COUPON_DAILY_LIMIT', 'until the last second');
 again($daily, 'ben', 'daily', 'ben, in the last second');
-$t->clock(1_800_057_600);
+$t->clock(1_800_028_800);
 my $next = claims('ben', 'daily', 'ben, in the first second of the next day');
 isnt($next->{code}, $daily->{code}, 'is another coupon');
 claims('cyd', 'daily', 'the second of that day');
@@ -221,6 +223,17 @@ $t->clock($T0 + 20);
 refused('cyd', 'window', 422, 'COUPON_EXPIRED', 'one second late');
 again($early, 'ann', 'window', 'a retry then', key => 'w');
 is($early->{until}, '2027-02-01T00:00:00Z', 'what was claimed lives on');
+$t->clock($T0);
+
+$t->clock(1_800_028_799);
+refused('ann', 'dates', 422, 'COUPON_NOT_STARTED', 'the day before, there');
+$t->clock(1_800_028_800);
+claims('ann', 'dates', 'the day begins');
+$t->clock(1_800_028_800 + $DAY - 1);
+claims('ben', 'dates', 'its last second');
+$t->clock(1_800_028_800 + $DAY);
+refused('cyd', 'dates', 422, 'COUPON_EXPIRED', 'the day after');
+like($t->cli_ok(qw(campaign get dates)), qr/"from":\s*"2027-01-16",\s*"until":\s*"2027-01-16"/, 'shown as dates');
 $t->clock($T0);
 
 refused('ann', 'off', 422, 'COUPON_DISABLED', 'a campaign that is off');

@@ -38,6 +38,9 @@ $t->campaign(id => 'short', discount => $fixed, claim => { stock => 9, valid_for
 $t->campaign(id => 'rich', discount => { percent => 1000 }, minimum_spend => 9900, skus => [ 'A-1' ], claim => $claim);
 $t->campaign(id => 'led', discount => $fixed, claim => $claim, promoter => 'clerk');
 $t->campaign(id => 'twice', discount => $fixed, claim => $claim, limits => { total => 2 });
+$t->campaign(id => 'north', discount => $fixed, claim => $claim, stores => [ 'north' ]);
+$t->campaign(id => 'evening', discount => $fixed, claim => $claim, zone => '+08:00',
+             hours => [ { from => '18:00', until => '20:00' } ]);
 $t->campaign(id => 'bearer', discount => $fixed);
 $t->campaign(id => 'bearer1', discount => $fixed, limits => { user => 1 });
 $t->campaign(id => 'held', discount => $fixed, holder => 'required');
@@ -206,6 +209,18 @@ refused(redeem('u-clerk', claim('rich'), sku => 'B-1', amount => '99.00'), 422, 
 refused(redeem('u-clerk', claim('rich'), sku => 'A-1', amount => '98.99'), 422, 'COUPON_MIN_SPEND', 'a fen too little');
 refused(redeem('u-clerk', claim('rich'), sku => 'A-1', amount => 'free'), 422, 'ORDER_MALFORMED', 'no amount');
 accepted(redeem('u-clerk', claim('rich'), sku => 'A-1', amount => '99.00'), 'the minimum', discount => 990);
+
+refused(redeem('u-staff', claim('north')), 422, 'COUPON_STORE_NOT_ELIGIBLE', "another store's campaign");
+refused(redeem('u-guide', claim('north')), 422, 'COUPON_STORE_NOT_ELIGIBLE', 'a store that nobody knows');
+accepted(redeem('u-guide', claim('north'), store => 'north'), 'the right one');
+
+$code = claim('evening');
+refused(check('ann', $code), 422, 'COUPON_DAY_NOT_ELIGIBLE', 'a check before its hours');
+refused(redeem('u-clerk', $code), 422, 'COUPON_DAY_NOT_ELIGIBLE', 'a till, too');
+$t->clock($T0 + 2 * 3600);
+accepted(check('ann', $code), 'a check within them');
+accepted(redeem('u-clerk', $code), 'and the till');
+$t->clock($T0);
 
 accepted(redeem('u-clerk', claim('twice')), 'one of two') for 1 .. 2;
 refused(redeem('u-clerk', claim('twice')), 422, 'COUPON_TOTAL_LIMIT', 'the third');

@@ -7,6 +7,7 @@
 
 #include "ngx_http_commerce_coupon_guess.h"
 #include "../../src/commerce_count.h"
+#include "../../src/commerce_rules.h"
 
 
 typedef struct {                                    /* commerce_coupon_check, commerce_coupon_qr */
@@ -172,6 +173,8 @@ static commerce_reason_t
 ngx_http_commerce_check_usable(ngx_commerce_case_t *c, commerce_campaign_t *campaign,
     commerce_coupon_t *coupon)
 {
+    commerce_reason_t  reason;
+
     switch (coupon->state) {
 
     case COMMERCE_COUPON_REDEEMED:
@@ -187,8 +190,14 @@ ngx_http_commerce_check_usable(ngx_commerce_case_t *c, commerce_campaign_t *camp
         break;
     }
 
-    if (commerce_coupon_open(campaign, coupon, c->user, c->now) != COMMERCE_R(OK)) {
-        return commerce_coupon_open(campaign, coupon, c->user, c->now);
+    reason = commerce_coupon_open(campaign, coupon, c->user, c->now);
+
+    if (reason != COMMERCE_R(OK)) {
+        return reason;
+    }
+
+    if (!commerce_rules_on(campaign, c->now)) {
+        return COMMERCE_R(COUPON_DAY_NOT_ELIGIBLE);
     }
 
     return ngx_http_commerce_check_limits(c, campaign, coupon);

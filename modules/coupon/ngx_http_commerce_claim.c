@@ -8,6 +8,7 @@
 #include <openssl/rand.h>
 
 #include "ngx_http_commerce_coupon.h"
+#include "../../src/commerce_rules.h"
 
 
 typedef struct {                                    /* commerce_coupon_claim */
@@ -267,7 +268,8 @@ ngx_http_commerce_list(ngx_commerce_case_t *c, void *conf)
 
         commerce_write_text(&w, "state", commerce_cstr(commerce_coupon_state_name(coupon.state)));
         commerce_write_bool(&w, "usable", coupon.state == COMMERCE_COUPON_ISSUED
-                            && commerce_coupon_open(&campaign, &coupon, c->user, c->now) == COMMERCE_R(OK));
+                            && commerce_coupon_open(&campaign, &coupon, c->user, c->now) == COMMERCE_R(OK)
+                            && commerce_rules_on(&campaign, c->now));
         commerce_write_close(&w, '}');
     }
 
