@@ -31,7 +31,7 @@ sub store_make
     write_file('campaign.json', JSON::PP->new->encode({ v => 1, id => 'bench', enabled => JSON::PP::true,
         discount => { fixed => 1000 }, limits => { total => 100_000_000, user => 100_000_000 } }));
 
-    write_file('drop.json', JSON::PP->new->encode({ v => 1, id => 'drop', enabled => JSON::PP::true,
+    write_file('drop.json', JSON::PP->new->encode({ v => 2, id => 'drop', enabled => JSON::PP::true,
         discount => { fixed => 1000 }, claim => { stock => 100_000_000, user => 1 } }));
 
     commerce('people', 'import', "$DIR/people.csv");
