@@ -569,7 +569,7 @@ ngx_commerce_order_ledger(ngx_commerce_case_t *c, commerce_ledger_t *ledger)
 static commerce_reason_t
 ngx_commerce_order_rules(ngx_commerce_ctx_t *ctx)
 {
-    ngx_uint_t            usable;
+    ngx_uint_t            i, usable;
     commerce_reason_t     reason, noted;
     ngx_commerce_case_t  *c;
 
@@ -581,6 +581,10 @@ ngx_commerce_order_rules(ngx_commerce_ctx_t *ctx)
 
         c->noted = noted;
         commerce_txn_init(c->txn, c->txn->arena);
+
+        for (i = 0; i < c->order->line_count; i++) {
+            c->order->lines[i].credit = -1;
+        }
 
         reason = ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_TOUCHES, NGX_COMMERCE_STAGE_RULES);
 

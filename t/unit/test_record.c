@@ -523,6 +523,51 @@ test_campaign_coupon(void)
 }
 
 
+static void
+fill_rules(commerce_campaign_t *c)
+{
+    unsigned  i, k;
+
+    static commerce_step_off_t  steps[2] = { { 1, 1 }, { COMMERCE_FEN_MAX, 2 } };
+    static commerce_hours_t     hours[2] = { { 0x7f, 0, 1 }, { 0x41, 1, 1440 } };
+    static commerce_str_t       ids[COMMERCE_SCOPES][COMMERCE_SCOPES];
+
+    c->steps = steps;
+    c->step_count = 2;
+    c->every = (commerce_step_off_t) { 3, 4 };
+    c->hours = hours;
+    c->hours_count = 2;
+    c->minimum_quantity = 1000000;
+    c->new_customers = c->base_initial = true;
+    c->stack = COMMERCE_STACK_CLASS;
+    c->stack_class = S("red");
+    c->stack_limit = 8;
+
+    for (i = 0; i < COMMERCE_SCOPES; i++) {
+        for (k = 0; k <= i; k++) {
+            ids[i][k] = k == i ? S("last") : S("x");
+        }
+
+        c->scopes[i] = (commerce_ids_t) { ids[i], i + 1 };
+    }
+}
+
+
+static void
+clear_rules(commerce_campaign_t *c)
+{
+    commerce_campaign_t  plain = campaign();
+
+    memcpy(c->scopes, plain.scopes, sizeof(plain.scopes));
+    memset(&c->every, 0, sizeof(c->every));
+    c->step_count = c->hours_count = c->stack_limit = 0;
+    c->minimum_quantity = 0;
+    c->new_customers = c->base_initial = false;
+    c->stack = COMMERCE_STACK_ANY;
+    c->stack_class = S("");
+}
+
+
 /* what format 2 added: only where it says something */
 
 static void
@@ -572,6 +617,39 @@ test_counts(void)
     is_str(l.counted.seller, "s", "seller");
 
     restart();
+    fill_rules(&c);
+    c.number = 79;
+    c.id = S("rules");
+    commerce_campaign_write(&txn, shop, &c, 0);
+    is_int(apply(), COMMERCE_TXN_APPLIED, "a campaign with every rule");
+    is_int(commerce_campaign_read(&reader, 79, &d, &version), COMMERCE_OK, "read again");
+    ok(d.step_count == 2 && d.steps[1].minimum == COMMERCE_FEN_MAX && d.steps[1].off == 2, "steps");
+    ok(d.every.minimum == 3 && d.every.off == 4, "every");
+    ok(d.hours_count == 2 && d.hours[1].days == 0x41 && d.hours[1].from == 1 && d.hours[1].until == 1440,
+       "hours");
+    ok(d.minimum_quantity == 1000000 && d.new_customers && d.base_initial && d.stack_limit == 8
+       && d.stack == COMMERCE_STACK_CLASS, "numbers");
+    is_str(d.stack_class, "red", "class");
+
+    for (i = 0; i < COMMERCE_SCOPES; i++) {
+        ok(d.scopes[i].count == i + 1, "%s: how many", commerce_scope_name(i));
+        is_str(d.scopes[i].ids[i], "last", "the last one");
+    }
+
+    restart();
+    c.number = 80;
+    c.every.minimum = 0;
+    c.id = S("divides");
+    commerce_campaign_write(&txn, shop, &c, 0);
+    is_int(apply(), COMMERCE_TXN_APPLIED, "one that would divide by zero");
+    is_int(commerce_campaign_read(&reader, 80, &d, &version), COMMERCE_ERROR, "is not read");
+    restart();
+    c.step_count = COMMERCE_CAMPAIGN_STEPS + 1;
+    commerce_campaign_write(&txn, shop, &c, 0);
+    ok(txn.failed, "too many steps are not written");
+
+    restart();
+    clear_rules(&c);
     memset(c.budgets, 0, sizeof(c.budgets));
     memset(&c.limits[COMMERCE_COUNT_DAY], 0, sizeof(c.limits) - 2 * sizeof(c.limits[0]));
     memset(&c.zone, 0, sizeof(c.zone));
