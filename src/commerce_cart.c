@@ -37,7 +37,7 @@ commerce_cart_letter(commerce_str_t text, size_t *i)
     while (*i < text.len) {
         c = text.data[(*i)++];
 
-        if (c != '-') {
+        if (c != '-' && c != ' ') {
             return (c >= 'a' && c <= 'z') ? (char) (c - 'a' + 'A') : c;
         }
     }

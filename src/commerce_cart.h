@@ -39,7 +39,7 @@ typedef struct {
     commerce_str_t          *categories;    /* of the lines; NULL: not configured */
 } commerce_cart_answer_t;
 
-/* equal but for case and "-", as codes are typed */
+/* equal but for case, "-" and spaces, as codes are typed */
 bool commerce_cart_same_code(commerce_str_t a, commerce_str_t b);
 
 /* which of the order's coupons is it?  Its index; -1 = none */

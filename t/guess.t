@@ -82,6 +82,14 @@ $order
 $order
         }
         location = /status { commerce_status; }
+
+        location ~ ^/store/carts/(?<cart>[^/]+)/promotions\$ {
+            commerce_order key=\$cart scope=shop;
+            commerce_cart apply=POST remove=DELETE coupons=response:/cart/promotions/*/code;
+            commerce_coupon_code json:/promo_codes max=2;
+            commerce_coupon_redeem on=paid;
+            proxy_pass http://127.0.0.1:8090;
+        }
     }
 
     server {
@@ -204,6 +212,28 @@ sub logged { my ($key) = @_; return $t->wait_events(sub { grep { $_->{type} eq '
     logged('sixth');
     is_deeply([ denied('sixth') ], [ 'RATE_USER' ], 'the log knows');
     is(status()->{counters}{RATE_USER}, 7, 'so do the counters');
+}
+
+
+# a coupon that the cart has already may be applied again, and removed
+
+{
+    later();
+
+    my $cart = sub {
+        my ($method, $code) = @_;
+
+        return ($t->parallel({ method => $method, uri => '/store/carts/cart_1/promotions', user => 'cart',
+                               body => Test::NgxCommerce::json()->encode({ promo_codes => [ $code ] }) }))[0]->status;
+    };
+
+    is($cart->('POST', $good[30]), 200, 'a coupon is applied to a cart');
+    is($cart->('POST', forged($good[0])), 422, "wrong code $_") for 1 .. 5;
+    is($cart->('POST', $good[31]), 429, 'another coupon is one too many');
+    is($cart->('POST', $good[30]), 200, 'the one that it has is applied again');
+    is($cart->('DELETE', $good[30]), 200, 'and removed');
+    ok($t->wait_for(sub { $t->cli_ok('coupon', 'show', $good[30]) =~ /^state\s+issued/m }), '... it is free');
+    is($cart->('POST', $good[30]), 429, 'then it is one too many as well');
 }
 
 

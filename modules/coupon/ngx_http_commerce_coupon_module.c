@@ -309,6 +309,7 @@ ngx_http_commerce_coupon_genuine(ngx_commerce_case_t *c, ngx_http_commerce_coupo
         ngx_memzero(&coupon->code, sizeof(commerce_code_t));
 
         if (elsewhere) {
+            coupon->imported = 1;           /* if it is a code at all: the store knows, and is asked with the rules */
             coupon->plain = commerce_copy(&c->arena, (commerce_str_t) { code.text, code.len });
 
             if (coupon->plain.data == NULL) {
@@ -328,12 +329,14 @@ ngx_http_commerce_coupon_genuine(ngx_commerce_case_t *c, ngx_http_commerce_coupo
         return reason;
     }
 
-    reason = parsed == COMMERCE_R(OK)
-             ? commerce_code_verify(ngx_http_commerce_coupon_core->keyring(c), c->shop, &coupon->code)
-             : parsed;
+    if (parsed != COMMERCE_R(OK)) {
+        return coupon->imported ? COMMERCE_R(OK) : parsed;
+    }
 
-    if (elsewhere && (reason == COMMERCE_R(COUPON_MALFORMED) || reason == COMMERCE_R(COUPON_BAD_SIGNATURE))) {
-        coupon->imported = 1;                       /* it may be: the store knows, and is asked with the rules */
+    reason = commerce_code_verify(ngx_http_commerce_coupon_core->keyring(c), c->shop, &coupon->code);
+
+    if (elsewhere && reason == COMMERCE_R(COUPON_BAD_SIGNATURE)) {
+        coupon->imported = 1;               /* it looks like one of ours */
         return COMMERCE_R(OK);
     }
 

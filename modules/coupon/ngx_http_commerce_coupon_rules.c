@@ -14,6 +14,7 @@ static commerce_reason_t ngx_http_commerce_coupon_fact(ngx_commerce_case_t *c, n
     commerce_str_t *value);
 static commerce_reason_t ngx_http_commerce_coupon_record(ngx_commerce_case_t *c, ngx_commerce_coupon_t *coupon,
     commerce_facts_t *facts);
+static ngx_uint_t ngx_http_commerce_coupon_carried(ngx_commerce_case_t *c, ngx_uint_t n);
 static commerce_reason_t ngx_http_commerce_coupon_find(ngx_commerce_case_t *c, ngx_uint_t n);
 static void ngx_http_commerce_coupon_winner(ngx_commerce_case_t *c, commerce_facts_t *facts);
 static void ngx_http_commerce_coupon_failed(ngx_commerce_case_t *c, ngx_uint_t i);
@@ -41,6 +42,12 @@ ngx_http_commerce_coupon_records(ngx_commerce_case_t *c)
 
     for (i = 0; i < c->ncoupons; i++) {
         coupon = &c->coupons[i];
+
+        if (c->cart == COMMERCE_CART_APPLY && commerce_reason(coupon->reason)->status == NGX_HTTP_TOO_MANY_REQUESTS
+            && ngx_http_commerce_coupon_carried(c, i))
+        {
+            coupon->reason = COMMERCE_R(OK);
+        }
 
         if (coupon->reason == COMMERCE_R(OK) && coupon->imported) {
             coupon->reason = ngx_http_commerce_coupon_find(c, i);
@@ -174,6 +181,31 @@ ngx_http_commerce_coupon_fact(ngx_commerce_case_t *c, ngx_commerce_source_t *sou
     }
 
     return reason == COMMERCE_R(INTERNAL) ? reason : COMMERCE_R(OK);
+}
+
+
+/* a coupon that this very cart has already is no guess, however many there were before */
+
+static ngx_uint_t
+ngx_http_commerce_coupon_carried(ngx_commerce_case_t *c, ngx_uint_t n)
+{
+    commerce_coupon_t       record;
+    ngx_commerce_coupon_t  *coupon;
+
+    coupon = &c->coupons[n];
+
+    if (coupon->imported && ngx_http_commerce_coupon_find(c, n) != COMMERCE_R(OK)) {
+        return 0;
+    }
+
+    coupon->genuine = coupon->code.campaign
+                      && commerce_coupon_read(&c->reader, coupon->code.campaign, coupon->code.serial, &record, NULL)
+                         == COMMERCE_OK
+                      && record.state == COMMERCE_COUPON_RESERVED
+                      && commerce_equal(record.order_user, c->order->user)
+                      && commerce_equal(record.order_key, c->order->key);
+
+    return coupon->genuine;
 }
 
 

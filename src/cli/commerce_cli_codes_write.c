@@ -13,7 +13,8 @@
 
 #define WRITE_COMMON  4             /* records of every piece: campaign and its index, how far; and one to spare */
 #define WRITE_ROWS    (COMMERCE_CLI_PIECE - WRITE_COMMON)
-#define WRITE_PAUSE   2000000       /* nanoseconds between pieces: others want to write, too */
+#define WRITE_PAUSE   2000000       /* nanoseconds between pieces, at least and at most */
+#define WRITE_PATIENCE  50000000
 
 
 typedef struct {
@@ -48,6 +49,7 @@ static int write_rows(write_t *out, commerce_txn_t *txn, commerce_campaign_t *ca
 static void write_coupon(write_t *out, commerce_txn_t *txn, write_row_t *row, uint32_t serial);
 static int write_look(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static void write_told(write_t *out);
+static void write_pause(const struct timespec *started);
 
 
 int
@@ -56,7 +58,7 @@ commerce_cli_codes_write(commerce_cli_codes_t *codes)
     int              rc;
     bool             more;
     static write_t   out;       /* too large for the stack, and there is one */
-    struct timespec  pause = { 0, WRITE_PAUSE };
+    struct timespec  started;
 
     memset(&out, 0, sizeof(write_t));
     out.codes = codes;
@@ -83,6 +85,7 @@ commerce_cli_codes_write(commerce_cli_codes_t *codes)
             break;
         }
 
+        clock_gettime(CLOCK_MONOTONIC, &started);
         rc = commerce_cli_transact(codes->cli, codes->dry_run ? write_look : write_piece, &out);
 
         if (rc == COMMERCE_CLI_OK) {
@@ -90,7 +93,7 @@ commerce_cli_codes_write(commerce_cli_codes_t *codes)
             commerce_cli_progress_show(&codes->progress, out.read);
 
             if (!codes->dry_run) {
-                nanosleep(&pause, NULL);
+                write_pause(&started);
             }
         }
     }
@@ -458,4 +461,24 @@ write_told(write_t *out)
                                       "has a code that is in campaign number %u already", out->rows[i].campaign);
         }
     }
+}
+
+
+/* as long as the piece took, so that others have the store for half of the time */
+
+static void
+write_pause(const struct timespec *started)
+{
+    int64_t          took;
+    struct timespec  now, pause;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+
+    took = (int64_t) (now.tv_sec - started->tv_sec) * 1000000000 + now.tv_nsec - started->tv_nsec;
+    took = took < WRITE_PAUSE ? WRITE_PAUSE : took > WRITE_PATIENCE ? WRITE_PATIENCE : took;
+
+    pause.tv_sec = 0;
+    pause.tv_nsec = (long) took;
+
+    nanosleep(&pause, NULL);
 }
