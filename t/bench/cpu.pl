@@ -83,8 +83,11 @@ sub worker_ns
 {
     my ($name) = @_;
 
-    return sum0(map { (split / /, slurp($_))[0] } map { glob "/proc/$_/task/*/schedstat" } workers($name));
+    return sum0(map { cpu_ns($_) } workers($name));
 }
+
+
+sub cpu_ns { return sum0(map { (split / /, slurp($_))[0] } glob "/proc/$_[0]/task/*/schedstat") }
 
 
 # 3. what readers feel of a writer.  "Another" is the same writing to a store of its own, on the same disk and

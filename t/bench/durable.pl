@@ -56,7 +56,9 @@ sub orders
     printf "\n4. Durable orders per second: coupon reserved, order, coupon redeemed; %d round%s of %.1f s\n\n",
         $BURSTS, $BURSTS == 1 ? '' : 's', $BURST_TIME;
 
-    printf "%-44s %s\n", $_->[0], spread('%.0f', @{$rate{$_->[1]}}) for
+    printf "%-44s %-30s %s\n", '', 'per second', 'CPU us each';
+    printf "%-44s %-30s %s\n", $_->[0], spread('%.0f', @{$rate{$_->[1]}}),
+        spread('%.1f', @{$rate{$_->[1] =~ s/ / cpu /r}}) for
         [ 'LMDB raw, one commit per transaction', 'raw 0' ],
         [ 'LMDB raw, batches of 32 + 32 steps', 'raw 32' ],
         [ 'LMDB raw, batches of 256 + 256 steps', 'raw 256' ],
@@ -68,7 +70,7 @@ sub orders
         [ 'Redis, appendfsync always, 64 in flight', 'redis 64' ],
         [ 'Redis, appendfsync always, 512 in flight', 'redis 512' ];
 
-    printf "\n%-32s %-24s %-22s %-6s %-12s %s\n", '', 'acknowledged/s', 'settled/s', 'batch', 'p50/p99 ms', 'log behind s';
+    printf "\n%-32s %-24s %-22s %-6s %-12s %-13s %s\n", '', 'acknowledged/s', 'settled/s', 'batch', 'p50/p99 ms', 'log behind s', 'CPU us each';
 
     for my $what ('', 'claims ') {
         for my $workers (1, 2) {
@@ -78,7 +80,8 @@ sub orders
     }
 
     print "\nacknowledged: answered, so reserved for good; settled: also redeemed for good; log behind: until the\n",
-        "last money event was in the log, after that; batch: transactions under one commit\n",
+        "last money event was in the log, after that; batch: transactions under one commit; CPU: of the workers and\n",
+        "their threads, nginx's own work as a proxy and the log included\n",
         "Redis: two scripts per order over one pipelined connection, no nginx and no log before it\n\n";
 
     for my $flight (64, 512) {
@@ -106,10 +109,10 @@ sub rate_row
 {
     my ($rate, $name, $title) = @_;
 
-    printf "%-32s %-24s %-22s %-6.0f %-12s %.1f\n", $title, spread('%.0f', @{$rate->{"ack $name"}}),
+    printf "%-32s %-24s %-22s %-6.0f %-12s %-13.1f %s\n", $title, spread('%.0f', @{$rate->{"ack $name"}}),
         spread('%.0f', @{$rate->{"done $name"}}), median(@{$rate->{"batch $name"}}),
         sprintf('%.1f/%.1f', map { median(@{$rate->{"$_ $name"}}) / 1000 } 'p50', 'p99'),
-        median(@{$rate->{"log $name"}});
+        median(@{$rate->{"log $name"}}), spread('%.1f', @{$rate->{"cpu $name"}});
 }
 
 
@@ -126,6 +129,8 @@ sub replay
 
     push @{$rate->{"raw $name"}}, $result{raw};
     push @{$rate->{"store $name"}}, $result{store};
+    push @{$rate->{"raw cpu $name"}}, $result{raw_cpu};
+    push @{$rate->{"store cpu $name"}}, $result{store_cpu};
     remove_tree($dir);
 
     return $result{raw};
@@ -138,9 +143,11 @@ sub redis
 
     redis_start() unless $master{redis};
 
+    my $before = cpu_ns($master{redis});
     my %result = run("$DIR/redis", "$DIR/redis.data/socket", $flight, $BURST_TIME * 0.7) =~ /(\w+)=([\d.]+)/g;
 
     push @{$rate->{"redis $flight"}}, $result{rate};
+    push @{$rate->{"redis cpu $flight"}}, (cpu_ns($master{redis}) - $before) / 1000 / $result{orders};
 
     return \%result;
 }
@@ -188,7 +195,7 @@ sub burst
     $most = min($most, int((@codes - $code) / 4 / ($BURSTS + 1))) unless @claims;
 
     my $file = requests('burst', map { @claims ? claim() : order('') } 1 .. $most);
-    my $before = status();
+    my ($before, $cpu) = (status(), worker_ns('gateway'));
     my $start = time;
     my $result = load($port{gateway}, $file, '-c', $flight, '-t', $BURST_TIME);
     my $until = time + 60;
@@ -206,6 +213,7 @@ sub burst
 
     settle();
     push @{$rate->{"log $name"}}, time - $done;
+    push @{$rate->{"cpu $name"}}, (worker_ns('gateway') - $cpu) / 1000 / $result->{ok};
 
     push @{$rate->{"ack $name"}}, $result->{ok} / $result->{seconds};
     push @{$rate->{"done $name"}}, $result->{ok} / ($done - $start);

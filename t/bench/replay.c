@@ -15,7 +15,7 @@
  *          are compared, no limits checked, no log written
  *
  * BATCH 0: every transaction under a commit of its own.  Ends after SECONDS of timed work at the
- * latest.  Prints: orders, and orders per second of each.
+ * latest.  Prints: orders, orders per second of each, and microseconds of CPU per order.
  */
 
 #include <fcntl.h>
@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "entry.h"
@@ -44,6 +45,7 @@ static void raw_batch(unsigned n);
 static void raw_txn(MDB_txn *txn, const commerce_txn_t *list);
 static void raw_put(MDB_txn *txn, commerce_str_t key, commerce_str_t value, unsigned flags);
 static void raw_trim(void);
+static double cpu_now(void);
 
 
 static commerce_store_t         *store;
@@ -55,6 +57,7 @@ static MDB_env                  *env;
 static MDB_dbi                   dbi;
 static uint64_t                  raw_sequence;
 static double                    store_time, raw_time;
+static double                    store_cpu, raw_cpu;
 
 
 int
@@ -104,7 +107,8 @@ main(int argc, char **argv)
     raw_open();
     orders = argc == 6 ? replay_claims(orders, batch, atof(argv[4])) : replay(orders, batch, atof(argv[4]));
 
-    printf("orders=%u store=%.0f raw=%.0f\n", orders, orders / store_time, orders / raw_time);
+    printf("orders=%u store=%.0f raw=%.0f store_cpu=%.1f raw_cpu=%.1f\n", orders, orders / store_time,
+           orders / raw_time, store_cpu * 1e6 / orders, raw_cpu * 1e6 / orders);
 
     return 0;
 }
@@ -196,7 +200,7 @@ replay_claims(unsigned claims, unsigned batch, double limit)
 static void
 replay_batch(unsigned first, unsigned opened, unsigned accepted)
 {
-    double    start;
+    double    start, cpu;
     unsigned  i, n;
 
     if (opened + accepted == 0) {
@@ -214,27 +218,32 @@ replay_batch(unsigned first, unsigned opened, unsigned accepted)
     }
 
     start = entry_now();
+    cpu = cpu_now();
 
     if (commerce_store_apply(store, txns, n) != n) {
         entry_fail(commerce_store_error(store));
     }
 
     store_time += entry_now() - start;
+    store_cpu += cpu_now() - cpu;
     start = entry_now();
+    cpu = cpu_now();
 
     raw_batch(n);
 
     raw_time += entry_now() - start;
+    raw_cpu += cpu_now() - cpu;
 }
 
 
 static void
 drain(void)
 {
-    double                start;
+    double                start, cpu;
     commerce_log_drain_t  result;
 
     start = entry_now();
+    cpu = cpu_now();
 
     do {
         if (commerce_log_drain(journal, store, journal_fd, 4096, &result) != COMMERCE_OK) {
@@ -243,11 +252,14 @@ drain(void)
     } while (result.more);
 
     store_time += entry_now() - start;
+    store_cpu += cpu_now() - cpu;
     start = entry_now();
+    cpu = cpu_now();
 
     raw_trim();
 
     raw_time += entry_now() - start;
+    raw_cpu += cpu_now() - cpu;
 }
 
 
@@ -395,4 +407,15 @@ raw_trim(void)
     if (mdb_txn_commit(txn) != 0) {
         entry_fail("mdb_txn_commit");
     }
+}
+
+
+static double
+cpu_now(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+
+    return (double) ts.tv_sec + (double) ts.tv_nsec / 1e9;
 }
