@@ -74,11 +74,15 @@ void commerce_person_compare(commerce_txn_t *txn, commerce_str_t shop, uint64_t 
 void commerce_group_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_group_t *group, uint64_t version);
 void commerce_room_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_room_t *room, uint64_t version);
 void commerce_buyer_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t user, const commerce_buyer_t *buyer, uint64_t version);
+void commerce_buyer_remove(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t user, uint64_t version);
 void commerce_campaign_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_campaign_t *campaign, uint64_t version);
 void commerce_coupon_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_coupon_t *coupon, uint64_t version);
 /* moves the due and id indexes along with it; before: the order as read, NULL when new */
 void commerce_order_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_order_t *order, uint64_t version,
     const commerce_order_t *before);
+/* the same order in another user's scope: settled ones only */
+void commerce_order_rename(commerce_txn_t *txn, commerce_str_t shop, const commerce_order_t *before, uint64_t version,
+    commerce_str_t user);
 void commerce_order_remove(commerce_txn_t *txn, commerce_str_t shop, const commerce_order_t *before, uint64_t version);
 
 /*

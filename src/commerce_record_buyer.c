@@ -94,6 +94,22 @@ commerce_buyer_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t us
 }
 
 
+void
+commerce_buyer_remove(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t user, uint64_t version)
+{
+    commerce_path_t  key;
+    commerce_str_t   kept;
+
+    commerce_path_text(&key, shop, 'b', user);
+    kept = commerce_path_keep(txn, &key);
+
+    if (kept.len != 0) {
+        commerce_txn_compare(txn, kept, version);
+        commerce_txn_delete(txn, kept);
+    }
+}
+
+
 static int
 commerce_buyer_decode(commerce_arena_t *arena, commerce_str_t value, commerce_buyer_t *buyer)
 {

@@ -40,6 +40,8 @@ static void commerce_order_move_doubt(commerce_txn_t *txn, commerce_str_t shop,
     const commerce_order_t *before, const commerce_order_t *order);
 static void commerce_order_move_key(commerce_txn_t *txn, commerce_str_t shop,
     const commerce_order_t *before, const commerce_order_t *order);
+static void commerce_order_repoint(commerce_txn_t *txn, commerce_str_t shop, char kind,
+    commerce_str_t name, commerce_str_t value);
 static void commerce_order_move_id(commerce_txn_t *txn, commerce_str_t shop,
     const commerce_order_t *before, const commerce_order_t *order);
 static void commerce_order_delete(commerce_txn_t *txn, const commerce_path_t *key);
@@ -358,6 +360,64 @@ commerce_order_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_or
     commerce_order_move_doubt(txn, shop, before, order);
     commerce_order_move_id(txn, shop, before, order);
     commerce_order_move_key(txn, shop, before, order);
+}
+
+
+void
+commerce_order_rename(commerce_txn_t *txn, commerce_str_t shop, const commerce_order_t *before,
+    uint64_t version, commerce_str_t user)
+{
+    commerce_path_t      record;
+    commerce_order_t     order;
+    commerce_encoder_t   e;
+
+    if (before->due != COMMERCE_FOREVER || before->doubt != 0) {
+        txn->failed = true;             /* its other indexes would have to move, too */
+        return;
+    }
+
+    order = *before;
+    order.user = user;
+
+    commerce_path_order(&record, shop, order.user, order.key);
+    commerce_path_put(txn, &record, 0, commerce_order_encode(txn->arena, &order));
+
+    commerce_path_order(&record, shop, before->user, before->key);
+    commerce_txn_compare(txn, commerce_path_keep(txn, &record), version);
+    commerce_order_delete(txn, &record);
+
+    if (order.id.len != 0) {
+        commerce_encode_start(&e, txn->arena,
+                              1 + commerce_codec_room(order.user) + commerce_codec_room(order.key));
+        commerce_encode_text(&e, order.user);
+        commerce_encode_text(&e, order.key);
+        commerce_order_repoint(txn, shop, 'i', order.id, commerce_encode_finish(&e));
+    }
+
+    if (order.shop_key) {
+        commerce_encode_start(&e, txn->arena, 1 + commerce_codec_room(order.user));
+        commerce_encode_text(&e, order.user);
+        commerce_order_repoint(txn, shop, 'h', order.key, commerce_encode_finish(&e));
+    }
+}
+
+
+static void
+commerce_order_repoint(commerce_txn_t *txn, commerce_str_t shop, char kind, commerce_str_t name,
+    commerce_str_t value)
+{
+    commerce_path_t  index;
+    commerce_str_t   kept;
+
+    commerce_path_text(&index, shop, kind, name);
+    kept = commerce_path_keep(txn, &index);
+
+    if (kept.len == 0 || value.data == NULL) {
+        txn->failed = true;
+        return;
+    }
+
+    commerce_txn_put(txn, kept, value);
 }
 
 

@@ -59,6 +59,10 @@ ngx_commerce_create_main_conf(ngx_conf_t *cf)
 
     mcf->deadline = 2000;
     mcf->sweep = 1000;
+    mcf->collect = 3600 * 1000;
+    mcf->retention.orders = COMMERCE_RETENTION_ORDERS;
+    mcf->retention.parked = COMMERCE_RETENTION_PARKED;
+    mcf->retention.buyers = COMMERCE_RETENTION_BUYERS;
     mcf->batch = 512;
     mcf->queue = 8192;
     mcf->flush = 1000;

@@ -20,6 +20,7 @@
  *   ngx_commerce_executor.c   transactions on the thread pool: group commit, deadline
  *   ngx_commerce_journal.c    events: buffer, writer election, drain of the outbox
  *   ngx_commerce_sweep.c      orders that are due
+ *   ngx_commerce_collect.c    records that nobody needs any more
  *   ngx_commerce_answer.c     problem+json and action answers
  *   ngx_commerce_visit.c      the end of a request
  *   ngx_commerce_variable.c   $commerce_*
@@ -30,6 +31,7 @@
 #define NGX_COMMERCE_CORE_H
 
 #include "ngx_commerce.h"
+#include "../../src/commerce_collect.h"
 #include "../../src/store/commerce_log.h"
 
 #define NGX_COMMERCE_ATTEMPTS  4            /* evaluations of one request before a conflict is a 503 */
@@ -53,6 +55,8 @@ typedef struct {
     ngx_str_t                 store;        /* directory */
     ngx_msec_t                deadline;
     ngx_msec_t                sweep;
+    ngx_msec_t                collect;      /* between passes of the collector; 0 = off */
+    commerce_retention_t      retention;
     ngx_uint_t                batch, queue;
     size_t                    map_size;
     ngx_str_t                 threads;
@@ -69,6 +73,7 @@ typedef struct {
     ngx_commerce_place_t      shop_place;   /* of the first commerce_shop */
     ngx_commerce_place_t      keys_place;
     ngx_uint_t                next_upstream_warned;
+    unsigned                  retention_set:1;
 } ngx_commerce_main_conf_t;
 
 typedef struct {
@@ -226,6 +231,7 @@ typedef struct {                            /* shared memory; all may be lost */
     ngx_atomic_t              log_written, log_bytes, log_dropped, log_errors;
     ngx_atomic_t              log_elected_pid;
     ngx_atomic_t              shed, batches, jobs, conflicts;
+    ngx_atomic_t              collected;    /* records that were let go */
     ngx_atomic_t              held_back;    /* transactions that an older generation could not read */
     ngx_atomic_t              store_failed; /* 0 ok, 1 unavailable, 2 replaced */
 } ngx_commerce_metrics_t;
@@ -374,6 +380,10 @@ ngx_uint_t ngx_commerce_journal_draining(void);
 
 /* ngx_commerce_sweep.c */
 void ngx_commerce_sweep_init(void);
+
+/* ngx_commerce_collect.c */
+char *ngx_commerce_retention_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+void ngx_commerce_collect_init(void);
 
 /* ngx_commerce_answer.c */
 ngx_int_t ngx_commerce_answer_denied(ngx_http_request_t *r, commerce_reason_t reason);

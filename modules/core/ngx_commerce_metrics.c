@@ -175,6 +175,7 @@ ngx_commerce_status_store(commerce_write_t *w)
     commerce_write_int(w, "conflicts", (int64_t) m->conflicts);
     commerce_write_int(w, "shed", (int64_t) m->shed);
     commerce_write_int(w, "held_back", (int64_t) m->held_back);
+    commerce_write_int(w, "collected", (int64_t) m->collected);
     commerce_write_close(w, '}');
 }
 

@@ -61,6 +61,13 @@ static ngx_command_t  ngx_commerce_commands[] = {
       0,
       NULL },
 
+    { ngx_string("commerce_retention"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_commerce_retention_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("commerce_clock"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_commerce_clock_directive,
@@ -408,6 +415,7 @@ ngx_commerce_init_process(ngx_cycle_t *cycle)
 
     ngx_commerce_step_init();
     ngx_commerce_sweep_init();
+    ngx_commerce_collect_init();
 
     return NGX_OK;
 }

@@ -80,6 +80,8 @@ static const commerce_cli_command_t  cli_commands[] = {
       "in doubt: the backend does not have it, its coupons are free" },
     { "order", "approve", commerce_cli_order_approve, "KEY [--user USER] | --id ID",
       "in doubt: it stands as the backend has it, amount and all" },
+    { "buyer", "erase", commerce_cli_buyer_erase, "USER",
+      "forgets a buyer; orders stay without him" },
     { "store", "stat", commerce_cli_store_stat, "",
       "figures of the store" },
     { "store", "check", commerce_cli_store_check, "",
@@ -88,6 +90,8 @@ static const commerce_cli_command_t  cli_commands[] = {
       "a copy, beside everyone who uses the store" },
     { "store", "restore", commerce_cli_store_restore, "FOLDER [--replay LOG]... [--incomplete]",
       "a backup takes the store's place; nginx must be stopped" },
+    { "store", "collect", commerce_cli_store_collect, "[--orders DAYS] [--parked DAYS] [--buyers DAYS]",
+      "lets go what nobody needs any more" },
     { "store", "compact", commerce_cli_store_compact, "",
       "without its free pages; nginx must be stopped" },
     { NULL, NULL, NULL, NULL, NULL }

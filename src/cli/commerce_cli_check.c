@@ -444,9 +444,9 @@ check_coupon(commerce_cli_check_t *check, const commerce_cli_record_t *record, c
     if (coupon.request.len != 0) {
         commerce_cli_check_redeemed(check, &coupon, name);
 
-    } else {
+    } else if (coupon.state == COMMERCE_COUPON_RESERVED || coupon.order_key.len != 0) {
         check_coupon_order(check, &coupon, name);
-    }
+    }                                       /* else its order was let go (commerce_collect.h) */
 
     check_coupon_counter(check, &coupon, name);
 

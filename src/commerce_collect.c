@@ -1,0 +1,277 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ */
+
+#include "commerce_collect.h"
+#include "commerce_path.h"
+
+
+#define COMMERCE_COLLECT_EVENT  1024
+
+
+static const char  commerce_collect_kinds[] = "oqb";
+
+
+static void commerce_collect_record(commerce_reader_t *reader, commerce_txn_t *txn,
+    const commerce_retention_t *retention, commerce_time_t now, char kind, commerce_str_t name,
+    commerce_str_t value, uint64_t version, commerce_collected_t *collected);
+static bool commerce_collect_over(commerce_time_t since, int64_t kept, commerce_time_t now);
+static int commerce_collect_order(commerce_reader_t *reader, commerce_txn_t *txn, int64_t kept,
+    commerce_time_t now, commerce_str_t value, uint64_t version);
+static bool commerce_collect_order_over(const commerce_order_t *order);
+static int commerce_collect_order_coupon(commerce_reader_t *reader, commerce_txn_t *txn,
+    const commerce_order_t *order, const commerce_order_coupon_t *use);
+static bool commerce_collect_buyer_over(const commerce_buyer_t *buyer, int64_t kept, commerce_time_t now);
+
+
+int
+commerce_collect(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_retention_t *retention,
+    commerce_time_t now, unsigned limit, commerce_collect_place_t *place, commerce_collected_t *collected)
+{
+    int             rc;
+    char            kind;
+    uint64_t        version;
+    commerce_str_t  prefix, key, value, name;
+
+    memset(collected, 0, sizeof(commerce_collected_t));
+
+    while (collected->looked < limit) {
+        kind = commerce_collect_kinds[place->kind];
+
+        if (kind == '\0') {
+            return COMMERCE_ABSENT;
+        }
+
+        prefix = commerce_record_prefix(reader->arena, reader->shop, kind);
+
+        if (prefix.data == NULL) {
+            return COMMERCE_ERROR;
+        }
+
+        rc = commerce_view_next(reader->view, prefix, (commerce_str_t) { place->after, place->len }, &key,
+                                &value, &version);
+
+        if (rc == COMMERCE_ERROR || (rc == COMMERCE_OK && key.len > sizeof(place->after))) {
+            return COMMERCE_ERROR;
+        }
+
+        if (rc == COMMERCE_ABSENT) {
+            place->kind++;
+            place->len = 0;
+            continue;
+        }
+
+        memcpy(place->after, key.data, key.len);
+        place->len = key.len;
+        collected->looked++;
+
+        name = (commerce_str_t) { key.data + prefix.len, key.len - prefix.len };
+        commerce_collect_record(reader, txn, retention, now, kind, name, value, version, collected);
+    }
+
+    return COMMERCE_OK;
+}
+
+
+static void
+commerce_collect_record(commerce_reader_t *reader, commerce_txn_t *txn,
+    const commerce_retention_t *retention, commerce_time_t now, char kind, commerce_str_t name,
+    commerce_str_t value, uint64_t version, commerce_collected_t *collected)
+{
+    int                 rc;
+    commerce_buyer_t    buyer;
+    commerce_parked_t   parked;
+
+    switch (kind) {
+
+    case 'o':
+        rc = commerce_collect_order(reader, txn, retention->orders, now, value, version);
+        collected->orders += rc == COMMERCE_OK;
+        break;
+
+    case 'q':
+        name = commerce_copy(txn->arena, name);
+        rc = commerce_parked_read(reader, name, &parked, &version);
+
+        if (rc == COMMERCE_OK && commerce_collect_over(parked.time, retention->parked, now)) {
+            commerce_parked_remove(txn, reader->shop, name, version);
+            collected->parked++;
+        }
+
+        break;
+
+    default:
+        name = commerce_copy(txn->arena, name);
+        rc = commerce_buyer_read(reader, name, &buyer, &version);
+
+        if (rc == COMMERCE_OK && commerce_collect_buyer_over(&buyer, retention->buyers, now)) {
+            commerce_buyer_remove(txn, reader->shop, name, version);
+            collected->buyers++;
+        }
+    }
+
+    collected->unreadable += rc == COMMERCE_ERROR;
+}
+
+
+static bool
+commerce_collect_over(commerce_time_t since, int64_t kept, commerce_time_t now)
+{
+    return kept != COMMERCE_FOREVER && since < now && now - since > kept;
+}
+
+
+/* COMMERCE_OK: deleted; COMMERCE_ABSENT: it stays; COMMERCE_ERROR: it cannot be read, and stays */
+
+static int
+commerce_collect_order(commerce_reader_t *reader, commerce_txn_t *txn, int64_t kept, commerce_time_t now,
+    commerce_str_t value, uint64_t version)
+{
+    int                rc;
+    unsigned           i;
+    commerce_order_t  *order;
+
+    order = commerce_alloc(txn->arena, sizeof(commerce_order_t));
+
+    if (order == NULL || commerce_order_decode(txn->arena, value, order) != COMMERCE_OK) {
+        return COMMERCE_ERROR;
+    }
+
+    if (!commerce_collect_over(order->created, kept, now) || !commerce_collect_order_over(order)) {
+        return COMMERCE_ABSENT;
+    }
+
+    for (i = 0; i < order->coupon_count; i++) {
+        rc = commerce_collect_order_coupon(reader, txn, order, &order->coupons[i]);
+
+        if (rc != COMMERCE_OK) {
+            return rc;
+        }
+    }
+
+    commerce_order_remove(txn, reader->shop, order, version);
+
+    return COMMERCE_OK;
+}
+
+
+static bool
+commerce_collect_order_over(const commerce_order_t *order)
+{
+    unsigned  i;
+
+    if (order->doubt != 0 || order->due != COMMERCE_FOREVER) {
+        return false;
+    }
+
+    switch (order->state) {
+
+    case COMMERCE_ORDER_PENDING:
+    case COMMERCE_ORDER_UNKNOWN:
+    case COMMERCE_ORDER_CART:
+        return false;
+
+    default:
+        break;
+    }
+
+    for (i = 0; i < order->coupon_count; i++) {
+        if (order->coupons[i].use == COMMERCE_USE_RESERVED) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+/* spent is spent: the coupon stays so, of an order that has no name any more */
+
+static int
+commerce_collect_order_coupon(commerce_reader_t *reader, commerce_txn_t *txn,
+    const commerce_order_t *order, const commerce_order_coupon_t *use)
+{
+    int                rc;
+    uint64_t           version;
+    commerce_coupon_t  coupon;
+
+    if (use->use != COMMERCE_USE_REDEEMED) {
+        return COMMERCE_OK;
+    }
+
+    rc = commerce_coupon_read(reader, use->campaign, use->serial, &coupon, &version);
+
+    if (rc != COMMERCE_OK) {
+        return rc;
+    }
+
+    if (coupon.state == COMMERCE_COUPON_REDEEMED && commerce_equal(coupon.order_user, order->user)
+        && commerce_equal(coupon.order_key, order->key))
+    {
+        coupon.order_user = commerce_string("");
+        coupon.order_key = commerce_string("");
+        commerce_coupon_write(txn, reader->shop, &coupon, version);
+    }
+
+    return COMMERCE_OK;
+}
+
+
+static bool
+commerce_collect_buyer_over(const commerce_buyer_t *buyer, int64_t kept, commerce_time_t now)
+{
+    unsigned         i;
+    commerce_time_t  last, end;
+
+    last = buyer->binding.changed > buyer->binding.renewed ? buyer->binding.changed : buyer->binding.renewed;
+
+    if (buyer->binding.owner != 0) {
+        end = commerce_binding_end(&buyer->binding);
+
+        if (end == COMMERCE_FOREVER) {
+            return false;
+        }
+
+        last = end > last ? end : last;
+    }
+
+    for (i = 0; i < COMMERCE_SOURCES; i++) {
+        last = buyer->last[i].first > last ? buyer->last[i].first : last;
+    }
+
+    for (i = 0; i < buyer->seen_count; i++) {
+        last = buyer->seen[i].first > last ? buyer->seen[i].first : last;
+    }
+
+    return commerce_collect_over(last, kept, now);
+}
+
+
+void
+commerce_collect_add(commerce_collected_t *sum, const commerce_collected_t *collected)
+{
+    sum->looked += collected->looked;
+    sum->orders += collected->orders;
+    sum->parked += collected->parked;
+    sum->buyers += collected->buyers;
+    sum->unreadable += collected->unreadable;
+}
+
+
+void
+commerce_collect_event(commerce_ledger_t *ledger, const commerce_collected_t *sum)
+{
+    char              buffer[COMMERCE_COLLECT_EVENT];
+    commerce_write_t  w;
+
+    if (commerce_event_start(&w, buffer, sizeof(buffer), ledger->events, "collect", ledger->reader->shop,
+                             ledger->now_us)
+        == COMMERCE_OK)
+    {
+        commerce_write_int(&w, "orders", (int64_t) sum->orders);
+        commerce_write_int(&w, "parked", (int64_t) sum->parked);
+        commerce_write_int(&w, "buyers", (int64_t) sum->buyers);
+    }
+
+    commerce_txn_event(ledger->txn, commerce_copy(ledger->txn->arena, commerce_event_finish(&w)));
+}

@@ -1,0 +1,60 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * Retention: what nobody needs any more is deleted, a few records at a time.
+ *
+ *   order    made longer ago than `orders`, its outcome known, not in doubt, nothing of it reserved, nothing due.  A
+ *            coupon that it redeemed stays redeemed, by an order that is not named any more.
+ *   parked   a notice for an order that never came, older than `parked`
+ *   buyer    whose binding ended, and who was last seen with a link, longer ago than `buyers`
+ *
+ * Coupons, claims, redemptions and counters stay: a spent coupon whose record is gone could be spent again.
+ */
+
+#ifndef COMMERCE_COLLECT_H
+#define COMMERCE_COLLECT_H
+
+#include "commerce_ledger.h"
+
+typedef struct {                        /* seconds; COMMERCE_FOREVER = kept */
+    int64_t  orders, parked, buyers;
+} commerce_retention_t;
+
+#define COMMERCE_RETENTION_DAY      86400
+#define COMMERCE_RETENTION_ORDERS   (400 * COMMERCE_RETENTION_DAY)
+#define COMMERCE_RETENTION_PARKED   (30 * COMMERCE_RETENTION_DAY)
+#define COMMERCE_RETENTION_BUYERS   (400 * COMMERCE_RETENTION_DAY)
+
+/* shorter ones would forget what is still needed: refunds, retries; a link's first sight (400 days) */
+#define COMMERCE_RETENTION_ORDERS_MIN  (30 * COMMERCE_RETENTION_DAY)
+#define COMMERCE_RETENTION_PARKED_MIN  (1 * COMMERCE_RETENTION_DAY)
+#define COMMERCE_RETENTION_BUYERS_MIN  (400 * COMMERCE_RETENTION_DAY)
+
+typedef struct {
+    uint64_t  looked;                   /* records */
+    uint64_t  orders, parked, buyers;   /* deleted */
+    uint64_t  unreadable;
+} commerce_collected_t;
+
+/* where a pass over one shop has come to; zeroed at its beginning */
+typedef struct {
+    unsigned  kind;
+    char      after[COMMERCE_KEY_MAX];
+    size_t    len;
+} commerce_collect_place_t;
+
+/*
+ * Looks at the next `limit` records of the reader's shop, and appends the deletion of those whose time is over; each is
+ * compared with what was read.  *collected is what this call did.  COMMERCE_OK: go on from the place;
+ * COMMERCE_ABSENT: the pass is over; COMMERCE_ERROR: the store cannot be read.
+ */
+int commerce_collect(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_retention_t *retention,
+    commerce_time_t now, unsigned limit, commerce_collect_place_t *place, commerce_collected_t *collected);
+
+/* adds the second to the first */
+void commerce_collect_add(commerce_collected_t *sum, const commerce_collected_t *collected);
+
+/* an event "collect" that tells of a pass in which something was deleted */
+void commerce_collect_event(commerce_ledger_t *ledger, const commerce_collected_t *sum);
+
+#endif

@@ -1,0 +1,149 @@
+#!/usr/bin/perl
+
+# Copyright (C) ngx_commerce authors
+#
+# A buyer is forgotten: nothing in the store names him, finance data stays whole, and he starts from nothing.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Test::More;
+use Test::NgxCommerce;
+
+my $t = Test::NgxCommerce->new;
+my $user = 'dora-4711';
+
+$t->clock(1_800_000_000);
+$t->keys->people("id,role,status,upline,user\nA,guide,active,,u-a\nB,guide,active,,u-b\n");
+$t->campaign(id => 'c', discount => { fixed => 100 });
+$t->campaign(id => 'drop', discount => { fixed => 100 }, claim => { stock => 5, user => 1 });
+$t->storefront(8081);
+
+my @codes = $t->coupons('c', 4);
+my ($held) = $t->coupons('c', 1, '--holder', $user);
+my %token = map { $_ => $t->token($_) } qw(A B);
+
+$t->http_conf(<<'EOC')->run;
+    server {
+        listen          127.0.0.1:8080;
+        commerce_shop   demo;
+        commerce        enforce;
+        commerce_user   $http_x_user verified;
+        commerce_touch  share $arg_st;
+
+        location / { proxy_pass http://127.0.0.1:8081; }
+        location = /claim { commerce_coupon_claim campaign=$arg_campaign; }
+
+        location = /api/orders {
+            commerce_order key=json:/client_key lines=json:/items id=response:/data/order_no;
+            commerce_order_line id=/sku qty=/count price=/price;
+            commerce_order_success status=200 json=/code:0;
+            commerce_coupon_code json:/coupons;
+            commerce_coupon_redeem on=paid deadline=16m;
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location = /confirm { commerce_order_confirm id=$arg_id; }
+        location = /status  { commerce off; commerce_status; }
+    }
+EOC
+
+is(view('A')->json->{headers}{'x-commerce-seller'}, 'A', 'bound to A');
+is(claim()->status, 201, 'a coupon is claimed');
+
+my $order = order('k1', $codes[0]);
+my $other = order('k2', $codes[1], 'dora-471');
+is($order->status, 200, 'an order');
+ok(settled(), 'settled');
+
+my ($code, $out, $error) = $t->cli('buyer', 'erase', $user);
+is($code, 1, 'while the order is open nothing is erased');
+like($error, qr/order "k1" of this user is open .*nothing was erased/, 'says why');
+is($t->post('/confirm?id=' . id($_), '')->status, 200, 'paid') for $order, $other;
+ok(settled(), 'settled');
+
+my %before = figures();
+cmp_ok(scalar(named()), '>', 4, 'the store names the user: ' . named());
+
+$out = $t->cli_ok('buyer', 'erase', $user);
+like($out, qr/^1 orders and 3 coupons without their buyer, \d+ other records deleted$/m, "erased: $out");
+
+is(scalar(named()), 0, 'nothing in the store names the user') or diag named();
+is_deeply({ figures() }, \%before, 'the figures are as they were');
+like($t->cli_ok('store', 'check'), qr/ 0 violations/, 'the store agrees with itself');
+
+my $shown = Test::NgxCommerce::json()->decode($t->cli_ok('order', 'show', '--id', id($order)));
+is($shown->{state}, 'paid', 'the order is found by its id');
+like($t->cli_ok('coupon', 'show', $codes[0]), qr/^state +redeemed/m, 'its coupon is spent');
+like($t->cli_ok('coupon', 'show', $codes[1]), qr/dora-471\b/, "another user's is his");
+
+my ($told) = $t->wait_events('erase', 1);
+like($told->{buyer}, qr/^\d+:/, 'the log tells it, by the pseudonym');
+unlike($t->read_file('events.jsonl'), qr/\Q$user\E/, 'and never by name');
+
+like($t->cli_ok('buyer', 'erase', $user), qr/^0 orders and 0 coupons/, 'again: nothing is left');
+
+# from nothing
+
+is(view('B')->json->{headers}{'x-commerce-seller'}, 'B', 'another seller may bind at once');
+is(claim()->status, 201, 'a coupon can be claimed');
+is(order('k9', $codes[2])->status, 200, 'an order is as good as any');
+is(order('k3', $held)->code, 'COUPON_NOT_USABLE', 'what was held is nobody\'s');
+is($t->post('/confirm?id=' . id($order), '')->status, 200, "a repeated notice about the old order is no one's harm");
+like($t->cli_ok('store', 'check'), qr/ 0 violations/, 'the store agrees with itself');
+
+# a seller is more than a buyer
+
+($code, $out, $error) = $t->cli('buyer', 'erase', 'u-a');
+is($code, 1, 'a seller');
+like($error, qr/is person "A"/, 'says who');
+
+$t->done_testing;
+
+
+sub view  { return $t->get("/item?st=$token{$_[0]}", headers => { 'X-User' => $user }) }
+sub claim { return $t->post('/claim?campaign=drop', '', headers => { 'X-User' => $user }) }
+sub id    { return $_[0]->json->{data}{order_no} }
+
+
+sub order
+{
+    my ($key, $coupon, $who) = @_;
+
+    return $t->post('/api/orders', {
+        client_key => $key,
+        items      => [ { sku => 's1', count => 1, price => 5000 } ],
+        coupons    => [ $coupon // () ],
+    }, headers => { 'X-User' => $who // $user });
+}
+
+
+# records that name the user: what is free in a live file may still hold old bytes, a backup does not
+
+sub named
+{
+    my $copy = $t->dir . '/copy.' . ++$t->{copies};
+
+    $t->cli_ok('store', 'backup', $copy);
+
+    return () = $t->read_file("$copy/data.mdb") =~ /\Q$user\E/g;
+}
+
+
+sub figures
+{
+    return map { /^(\S+)\s+\S+\s+\S+\s+\S+\s+\S+\s+(\d+)\s+(\d+)/ ? ($1 => "$2 $3") : () }
+        split /\n/, $t->cli_ok('campaign', 'list');
+}
+
+
+sub settled
+{
+    return $t->wait_for(sub {
+        my $status = $t->get('/status')->json;
+
+        return $status->{shops}{demo}{in_doubt} == 0 && $status->{store}{outbox} == 0
+            && $status->{store}{in_flight} == 0;
+    }, 10);
+}
