@@ -444,8 +444,13 @@ sub run
     }
 
     _wait(sub { $self->master }, 10) or die "nginx wrote no pid file\n";
+
+    # Debian's nginx writes the pid file before the master has left our session
+
+    my $workers = _wait(sub { $self->workers }, 10);
+
     $self->{sessions}{_stat($self->master)->{session}} = 1;
-    _wait(sub { $self->workers }, 10) or die "nginx has no workers\n";
+    die "nginx has no workers\n" if !$workers;
 
     return $self;
 }
