@@ -536,8 +536,13 @@ sub verdict
     is(apply($cart, [ $spent ], port => 8082)->status, 200, 'observe: a coupon that another cart has passes');
     is(apply($cart, [ $code ], port => 8082)->status, 200, 'observe: a good one, too');
     is(state($code), 'reserved', 'and is reserved');
-    is(complete($cart, port => 8082)->status, 200, 'observe: completed');
+
+    my @answers = $t->parallel(map { make('POST', "/store/carts/$cart/complete", undef, port => 8082,
+                                          test => 'slow=0.1') } 1 .. 3);
+    is(join(' ', map { $_->status } @answers), '200 200 200', 'observe: completed, one after the other');
     order_becomes($cart, 'placed', 'observe: placed');
+    ok(!(grep { $_->{type} eq 'deny' && ($_->{reason} // '') eq 'ORDER_IN_FLIGHT' && ($_->{order_key} // '') eq $cart }
+         $t->events), 'observe: none of them would have been refused');
 }
 
 

@@ -26,6 +26,7 @@ static ngx_int_t ngx_commerce_commit(ngx_commerce_ctx_t *ctx);
 static void ngx_commerce_committed(ngx_commerce_job_t *job);
 static void ngx_commerce_go_on(ngx_commerce_ctx_t *ctx, ngx_int_t rc);
 static ngx_uint_t ngx_commerce_busy(ngx_commerce_ctx_t *ctx);
+static ngx_uint_t ngx_commerce_may_wait(ngx_commerce_ctx_t *ctx);
 static void ngx_commerce_busy_timer(ngx_event_t *ev);
 static ngx_int_t ngx_commerce_asked(ngx_commerce_ctx_t *ctx);
 static void ngx_commerce_committed_late(ngx_commerce_job_t *job);
@@ -377,6 +378,7 @@ ngx_commerce_judge(ngx_commerce_ctx_t *ctx)
     }
 
     if (reason == COMMERCE_R(OK) || reason == COMMERCE_R(STORE_UNAVAILABLE)
+        || (reason == COMMERCE_R(ORDER_IN_FLIGHT) && ngx_commerce_may_wait(ctx))
         || c->mode != NGX_COMMERCE_OBSERVE)
     {
         return reason;
@@ -540,16 +542,20 @@ ngx_commerce_go_on(ngx_commerce_ctx_t *ctx, ngx_int_t rc)
 static ngx_uint_t
 ngx_commerce_busy(ngx_commerce_ctx_t *ctx)
 {
-    if (!ctx->conf->order->cart_set
-        || ctx->c.mode != NGX_COMMERCE_ENFORCE
-        || ctx->waited >= ctx->conf->order->cart_wait)
-    {
+    if (!ngx_commerce_may_wait(ctx)) {
         return 0;
     }
 
     ngx_commerce_look_again(ctx);
 
     return 1;
+}
+
+
+static ngx_uint_t
+ngx_commerce_may_wait(ngx_commerce_ctx_t *ctx)
+{
+    return ctx->conf->order && ctx->conf->order->cart_set && ctx->waited < ctx->conf->order->cart_wait;
 }
 
 
