@@ -324,6 +324,7 @@ sub _order_answer
     return $world->silent($op, $what) if $error || $status =~ /^50[24]$/ || $code eq 'STORE_UNKNOWN';
     return $world->refused($op, $what) if $code eq 'STORE_UNAVAILABLE' && $status == 503;
     return $world->answered($op, 'coupon', $what) if $code eq 'COUPON_NOT_USABLE' && $status == 422;
+    return $world->answered($op, 'coupon', $what) if $code eq 'COUPON_IN_DOUBT' && $status == 409;
     return $world->answered($op, 'inflight', $what) if $code eq 'ORDER_IN_FLIGHT' && $status == 409;
     return $world->answered($op, 'reused', $what) if $code eq 'ORDER_KEY_REUSED' && $status == 409;
 
