@@ -15,6 +15,7 @@ static commerce_effect_t commerce_order_doubt(commerce_order_t *order);
 static commerce_effect_t commerce_order_pay(commerce_order_t *order);
 static commerce_effect_t commerce_order_cancel(commerce_order_t *order);
 static commerce_effect_t commerce_order_approve(commerce_order_t *order);
+static void commerce_order_grace(commerce_order_t *order, commerce_time_t now);
 static commerce_effect_t commerce_order_due_now(commerce_order_t *order, commerce_time_t now);
 static commerce_effect_t commerce_order_due_cart(commerce_order_t *order, commerce_time_t now);
 static commerce_effect_t commerce_order_compare(commerce_order_t *order,
@@ -119,7 +120,10 @@ commerce_effect_t
 commerce_order_step(commerce_order_t *order, commerce_step_t step,
     const commerce_answer_t *answer, commerce_time_t now)
 {
+    unsigned           doubt;
     commerce_effect_t  effect;
+
+    doubt = order->doubt;
 
     switch (step) {
 
@@ -156,10 +160,29 @@ commerce_order_step(commerce_order_t *order, commerce_step_t step,
     }
 
     if (effect.changed) {
+
+        if (doubt != 0 && order->doubt == 0) {
+            commerce_order_grace(order, now);
+        }
+
         order->due = commerce_order_due_next(order, &effect);
     }
 
     return effect;
+}
+
+
+/* held while it was in doubt, an order would be past its time the moment that it is none: it gets as much again */
+
+static void
+commerce_order_grace(commerce_order_t *order, commerce_time_t now)
+{
+    if (order->deadline != COMMERCE_FOREVER && order->deadline > order->created
+        && now >= order->deadline)
+    {
+        order->deadline += now - order->created;
+        order->created = now;
+    }
 }
 
 

@@ -177,6 +177,7 @@ typedef struct {
  *   resolves DOUBT_AMOUNT; on cancelled: ORDER_CLOSED, an id that is missing is taken over
  *   PAID on unknown or pending: resolves DOUBT_UNKNOWN, never DOUBT_AMOUNT; on cancelled: ORDER_CLOSED, flagged
  *   CANCELLED resolves every doubt
+ *   the end of a doubt after the deadline: the deadline is as far away again as it was at first
  *   APPROVED resolves every doubt: placed (or paid, or a cart) with the coupons it has; on cancelled: ORDER_CLOSED
  *   DUE: pending past in-flight -> unknown; placed and unpaid past deadline -> by `unpaid`; in doubt past
  *   deadline -> by `in_doubt` (hold: stays listed, never due again; release: the coupons are free, state and

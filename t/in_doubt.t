@@ -117,6 +117,10 @@ is(state($coupon), 'reserved', 'order approve: kept until it is paid');
 is_deeply([ listed() ], [], 'nothing in doubt');
 is($t->get('/status')->json->{shops}{demo}{in_doubt_oldest}, undef, 'and no age');
 like(tool('approve', $key), qr/nothing to do, it is placed/, 'approved again');
+$t->advance(99);
+is(state($coupon), 'reserved', 'order approve: there is as much time to pay as there was at first');
+$t->advance(2);
+becomes($coupon, 'issued', 'order approve: and no more');
 
 {
     my ($key, $coupon) = doubtful();

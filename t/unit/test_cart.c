@@ -217,6 +217,16 @@ test_steps(void)
     e = commerce_order_step(&o, COMMERCE_STEP_APPROVED, NULL, 1000);
     ok(!e.changed, "said again: nothing");
 
+    o = cart(0, 0);
+    o.state = COMMERCE_ORDER_UNKNOWN;
+    o.doubt = COMMERCE_DOUBT_UNKNOWN;
+    o.redeem_on_paid = true;
+    o.created = 500;
+    o.coupons[0].use = COMMERCE_USE_RESERVED;
+    e = commerce_order_step(&o, COMMERCE_STEP_APPROVED, NULL, 5000);
+    is_int(o.deadline, 6500, "a doubt that ends after the deadline: as much time again");
+    is_int(o.due, 6500, "... and no release before");
+
     o = cart(C, C);
     e = commerce_order_step(&o, COMMERCE_STEP_DUE, NULL, 999);
     ok(!e.changed, "in flight: nothing is due");
