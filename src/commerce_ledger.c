@@ -3,6 +3,7 @@
  */
 
 #include "commerce_ledger_coupons.h"
+#include "commerce_rules.h"
 
 
 static commerce_reason_t commerce_ledger_admit(const commerce_order_t *order,
@@ -12,8 +13,6 @@ static void commerce_ledger_snapshot(commerce_order_t *order, const commerce_use
     unsigned count);
 static commerce_reason_t commerce_ledger_retake(commerce_ledger_work_t *work, unsigned i,
     commerce_campaign_t *campaign);
-static commerce_reason_t commerce_ledger_available(const commerce_campaign_t *campaign,
-    commerce_time_t now);
 static int commerce_ledger_answer(commerce_ledger_t *ledger, const commerce_order_t *order,
     const commerce_answer_t *answer, commerce_answer_t *usable, bool *taken);
 static commerce_effect_t commerce_ledger_move(commerce_ledger_work_t *work, commerce_step_t step,
@@ -271,14 +270,21 @@ commerce_ledger_retake(commerce_ledger_work_t *work, unsigned i, commerce_campai
         return rc == COMMERCE_ABSENT ? COMMERCE_R(COUPON_NOT_FOUND) : COMMERCE_R(INTERNAL);
     }
 
-    reason = commerce_ledger_available(campaign, work->ledger->now);
-    if (reason != COMMERCE_R(OK)) {
-        return reason;
-    }
-
     coupon = commerce_ledger_load(work, i);
     if (coupon == NULL) {
         return COMMERCE_R(INTERNAL);
+    }
+
+    /* what the lines had to show was shown by the first try */
+
+    reason = commerce_coupon_open(campaign, coupon, work->order->user, work->ledger->now);
+
+    if (reason == COMMERCE_R(OK) && !commerce_rules_on(campaign, work->ledger->now)) {
+        reason = COMMERCE_R(COUPON_DAY_NOT_ELIGIBLE);
+    }
+
+    if (reason != COMMERCE_R(OK)) {
+        return reason;
     }
 
     reason = commerce_coupon_reserve(coupon, work->order->user, work->order->key,
@@ -297,21 +303,6 @@ commerce_ledger_retake(commerce_ledger_work_t *work, unsigned i, commerce_campai
     }
 
     return reason;
-}
-
-
-static commerce_reason_t
-commerce_ledger_available(const commerce_campaign_t *campaign, commerce_time_t now)
-{
-    if (!campaign->enabled) {
-        return COMMERCE_R(COUPON_DISABLED);
-    }
-
-    if (now < campaign->from) {
-        return COMMERCE_R(COUPON_NOT_STARTED);
-    }
-
-    return now >= campaign->until ? COMMERCE_R(COUPON_EXPIRED) : COMMERCE_R(OK);
 }
 
 

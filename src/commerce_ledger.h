@@ -76,8 +76,8 @@ commerce_reason_t commerce_ledger_cart_complete(commerce_ledger_t *ledger, comme
  * A retry whose outcome is open goes in flight again.  Its verdict will name the order's coupons again, so
  * that those which the deadline released are reserved anew, by the ordinary rules: enabled, in time, limits
  * (as in open).  The deadline is as far away as it was at first.
- * OK; COUPON_HELD_BY_OTHER_ORDER, COUPON_ALREADY_REDEEMED, COUPON_VOID, COUPON_NOT_FOUND, COUPON_DISABLED,
- * COUPON_NOT_STARTED, COUPON_EXPIRED, ORDER_REPLAY (its outcome is known), INTERNAL.
+ * OK; COUPON_HELD_BY_OTHER_ORDER, COUPON_ALREADY_REDEEMED, COUPON_VOID, what commerce_coupon_open() says,
+ * COUPON_DAY_NOT_ELIGIBLE, COUPON_BUDGET_EXHAUSTED, ORDER_REPLAY (its outcome is known), INTERNAL.
  */
 commerce_reason_t commerce_ledger_reopen(commerce_ledger_t *ledger, commerce_order_t *order, uint64_t version,
     commerce_time_t in_flight_until);

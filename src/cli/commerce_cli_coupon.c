@@ -5,6 +5,7 @@
  */
 
 #include "../commerce_imported.h"
+#include "../commerce_rules.h"
 #include "commerce_cli.h"
 
 #define COUPON_MINT_EVENT  2048
@@ -516,6 +517,11 @@ coupon_usable(const commerce_campaign_t *campaign, const commerce_coupon_t *coup
     if (now >= commerce_coupon_end(campaign, coupon)) {
         *reason = COMMERCE_R(COUPON_EXPIRED);
         return "its time after the claim is over";
+    }
+
+    if (!commerce_rules_on(campaign, now)) {
+        *reason = COMMERCE_R(COUPON_DAY_NOT_ELIGIBLE);
+        return "it is outside its campaign's hours";
     }
 
     *reason = COMMERCE_R(COUPON_OK);

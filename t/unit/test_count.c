@@ -535,6 +535,87 @@ test_again(void)
 }
 
 
+static commerce_reason_t
+retry(const char *user, const char *key)
+{
+    uint64_t           version;
+    commerce_order_t   o;
+    commerce_reason_t  reason;
+
+    begin();
+
+    if (commerce_order_read(&reader, commerce_cstr(user), key_of(key), &o, &version)
+        != COMMERCE_OK)
+    {
+        end();
+        return COMMERCE_R(ORDER_UNKNOWN);
+    }
+
+    reason = commerce_ledger_reopen(&ledger, &o, version, now + 75);
+
+    if (reason != COMMERCE_R(OK)) {
+        commerce_txn_init(&txn, commerce_heap_arena(heap));
+    }
+
+    return end() == COMMERCE_TXN_APPLIED ? reason : COMMERCE_R(INTERNAL);
+}
+
+
+/*
+ * A retry takes a released coupon again, counted anew, but does not revive one: neither after the campaign's end
+ * or its own, nor outside the hours
+ */
+
+static void
+test_retry(void)
+{
+    uint64_t                 version;
+    commerce_time_t          start = now;
+    commerce_coupon_t        coupon;
+    static commerce_hours_t  hours[] = { { 0x7f, 0, 17 * 60 } };
+
+    fresh();
+    next.seller = "s1";
+    campaign.hours = hours;
+    campaign.hours_count = 1;
+    campaign.limits[COMMERCE_COUNT_SELLER] = 1;
+    put(true);
+
+    is_reason(order("u1", "k1"), OK, "reserved at 16:00");
+    is_reason(step("u1", "k1", COMMERCE_STEP_UNKNOWN), COUPON_UNKNOWN_RESULT, "in doubt");
+    now = start + 960;
+    is_reason(step("u1", "k1", COMMERCE_STEP_DUE), ORDER_DEADLINE, "released");
+    is_int(counter(COMMERCE_COUNT_SELLER, false, "s1"), 0, "and given back");
+    now = start + HOUR;
+    is_reason(retry("u1", "k1"), COUPON_DAY_NOT_ELIGIBLE, "17:00 is too late for a retry");
+    now = start + HOUR - 1;
+    is_reason(retry("u1", "k1"), OK, "a second before it is taken again");
+    is_int(counter(COMMERCE_COUNT_SELLER, false, "s1"), 1, "and counted again");
+
+    /* a coupon with an end of its own, as claimed ones have */
+
+    now = start;
+    fresh();
+    put(true);
+    begin();
+    commerce_coupon_read(&reader, campaigns, 1, &coupon, &version);
+    coupon.claimed = start;
+    coupon.expires = start + 2000;
+    commerce_coupon_write(&txn, shop, &coupon, version);
+    end();
+
+    is_reason(order("u1", "k1"), OK, "reserved");
+    is_reason(step("u1", "k1", COMMERCE_STEP_UNKNOWN), COUPON_UNKNOWN_RESULT, "in doubt");
+    now = start + 960;
+    is_reason(step("u1", "k1", COMMERCE_STEP_DUE), ORDER_DEADLINE, "released");
+    now = start + 2000;
+    is_reason(retry("u1", "k1"), COUPON_EXPIRED, "its end is the end for a retry");
+    now = start + 1999;
+    is_reason(retry("u1", "k1"), OK, "a second before it is not");
+    now = start;
+}
+
+
 int
 main(void)
 {
@@ -548,6 +629,7 @@ main(void)
     test_unknown();
     test_notice();
     test_again();
+    test_retry();
 
     temp_store_close();
 
