@@ -22,6 +22,10 @@ $t->people("id,role,status,upline,user\nR,koc,active,,u-r\nA,customer,active,R,u
 $t->campaign(id => 'ten', discount => { fixed => 1000 }, promoter => 'B', limits => { user => 50 });
 $t->campaign(id => 'big', discount => { fixed => 1000 }, minimum_spend => 15000, skus => ['s1']);
 $t->campaign(id => 'percent', discount => { percent => 1250 });
+$t->campaign(id => 'alone', discount => { fixed => 1000 }, stacking => { class => 'exclusive' });
+$t->campaign(id => 'ladder', discount => { thresholds => [ { minimum => 100, off => 500 }, { minimum => 19800, off => 2000 },
+                                                           { minimum => 19801, off => 3000 } ] });
+$t->campaign(id => 'grouped', discount => { fixed => 1000 }, groups => [ 'g1' ], minimum_quantity => 2);
 $t->storefront(8081, '--verdict-keys', $t->write_file('verdict.keys', $t->cli_ok(qw(keys export verdict))));
 
 my $carts = $t->read_file("$Test::NgxCommerce::ROOT/conf.d/commerce-order-cart.conf");
@@ -151,6 +155,34 @@ sub verdict
     return json->decode(MIME::Base64::decode_base64url($payload));
 }
 
+
+# rules of a cart: stacking when a coupon is applied, what depends on lines and winner in the answer that completes it
+
+{
+    my ($cart, $other) = (cart(), cart());
+    my ($ten) = $t->coupons('ten', 1);
+    my ($alone) = $t->coupons('alone', 1);
+    my @ladder = $t->coupons('ladder', 2);
+    my ($grouped) = $t->coupons('grouped', 1);
+
+    is(apply($cart, [ $ten ])->status, 200, 'one that goes with others');
+    is(apply($cart, [ $alone ])->status, 422, 'an exclusive one does not join it');
+    is(state($alone), 'issued', '... and stays free');
+    is(apply($other, [ $alone ])->status, 200, 'alone it may');
+    is(apply($other, [ ($t->coupons('ten', 1))[0] ])->status, 422, 'and nothing joins it');
+
+    for my $case ([ $ladder[0], 'worth=20', 'placed', 'a threshold that the lines reach' ],
+                  [ $ladder[1], 'worth=30', 'placed amount', 'one that they miss by a fen' ],
+                  [ $grouped, 'worth=10', 'placed amount', 'another group\'s coupon' ])
+    {
+        my ($code, $test, $state, $name) = @$case;
+        my $id = cart();
+
+        is(apply($id, [ $code ], test => $test)->status, 200, "$name: applied");
+        is(complete($id, test => $test)->status, 200, "$name: completed");
+        order_becomes($id, $state, "$name: $state");
+    }
+}
 
 # the whole life: two coupons, one of them removed, completed, paid
 
