@@ -137,6 +137,11 @@ commerce_collect_order(commerce_reader_t *reader, commerce_txn_t *txn, int64_t k
         return COMMERCE_ERROR;
     }
 
+    if (order->doubt != 0) {
+        commerce_order_list(reader, txn, order, version);
+        return COMMERCE_ABSENT;
+    }
+
     if (!commerce_collect_over(order->created, kept, now) || !commerce_collect_order_over(order)) {
         return COMMERCE_ABSENT;
     }

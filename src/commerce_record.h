@@ -80,6 +80,8 @@ void commerce_coupon_write(commerce_txn_t *txn, commerce_str_t shop, const comme
 /* moves the due and id indexes along with it; before: the order as read, NULL when new */
 void commerce_order_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_order_t *order, uint64_t version,
     const commerce_order_t *before);
+/* an older version kept no index of orders in doubt: one that is missing there joins it */
+void commerce_order_list(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order, uint64_t version);
 /* the same order in another user's scope: settled ones only */
 void commerce_order_rename(commerce_txn_t *txn, commerce_str_t shop, const commerce_order_t *before, uint64_t version,
     commerce_str_t user);

@@ -709,6 +709,25 @@ commerce_order_move_key(commerce_txn_t *txn, commerce_str_t shop, const commerce
 }
 
 
+void
+commerce_order_list(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order,
+    uint64_t version)
+{
+    commerce_path_t  record, index;
+    commerce_str_t   value;
+
+    commerce_path_doubt(&index, reader->shop, order->created, order->user, order->key);
+
+    if (order->doubt == 0 || commerce_path_get(reader, &index, &value, NULL) != COMMERCE_ABSENT) {
+        return;
+    }
+
+    commerce_path_order(&record, reader->shop, order->user, order->key);
+    commerce_txn_compare(txn, commerce_path_keep(txn, &record), version);
+    commerce_txn_put(txn, commerce_path_keep(txn, &index), commerce_string("\1"));
+}
+
+
 int
 commerce_order_key_user(commerce_reader_t *reader, commerce_str_t key, commerce_str_t *user)
 {

@@ -50,7 +50,9 @@ ngx_commerce_retention_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
-        mcf->collect = 0;
+        mcf->retention.orders = COMMERCE_FOREVER;
+        mcf->retention.parked = COMMERCE_FOREVER;
+        mcf->retention.buyers = COMMERCE_FOREVER;
         return NGX_CONF_OK;
     }
 
@@ -128,10 +130,6 @@ void
 ngx_commerce_collect_init(void)
 {
     ngx_event_t  *ev;
-
-    if (ngx_commerce_worker->conf->collect == 0) {
-        return;
-    }
 
     ngx_memzero(&ngx_commerce_collect_pass, sizeof(ngx_commerce_collect_t));
 

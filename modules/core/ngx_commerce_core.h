@@ -55,7 +55,7 @@ typedef struct {
     ngx_str_t                 store;        /* directory */
     ngx_msec_t                deadline;
     ngx_msec_t                sweep;
-    ngx_msec_t                collect;      /* between passes of the collector; 0 = off */
+    ngx_msec_t                collect;      /* between passes of the collector */
     commerce_retention_t      retention;
     ngx_uint_t                batch, queue;
     size_t                    map_size;

@@ -84,7 +84,7 @@ static const commerce_cli_command_t  cli_commands[] = {
       "forgets a buyer; orders stay without him" },
     { "store", "stat", commerce_cli_store_stat, "",
       "figures of the store" },
-    { "store", "check", commerce_cli_store_check, "",
+    { "store", "check", commerce_cli_store_check, "[--log LOG]...",
       "does everything in the store agree?" },
     { "store", "backup", commerce_cli_store_backup, "FOLDER",
       "a copy, beside everyone who uses the store" },

@@ -105,7 +105,7 @@ commerce_cli_check_records(commerce_cli_check_t *check)
     int          rc;
     const char  *kind;
 
-    for (kind = "pPugGlLbkKcywoidqsxX"; *kind != '\0'; kind++) {
+    for (kind = "pPugGlLbkKcywoidehqsxX"; *kind != '\0'; kind++) {
         rc = commerce_cli_scan(check->cli, *kind, check_visit, check);
 
         if (rc != COMMERCE_CLI_OK) {
@@ -172,6 +172,12 @@ check_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data
         break;
     case 'd':
         check_due(check, record, name);
+        break;
+    case 'e':
+        commerce_cli_check_doubt(check, record, name);
+        break;
+    case 'h':
+        commerce_cli_check_shop_key(check, record, name);
         break;
     case 'q':
         check_parked(check, record, name);
@@ -571,6 +577,10 @@ check_order_indexes(commerce_cli_check_t *check, const commerce_order_t *order, 
             commerce_cli_check_say(check, "order \"%s\": due, but not in the index of due orders",
                                    name);
         }
+    }
+
+    if (order->doubt != 0) {
+        commerce_cli_check_in_doubt(check, order, name);
     }
 
     if (order->shop_key

@@ -51,6 +51,12 @@ void commerce_cli_check_say(commerce_cli_check_t *check, const char *format, ...
 void commerce_cli_check_note(commerce_cli_check_t *check, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* commerce_cli_check_index.c */
+void commerce_cli_check_doubt(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name);
+void commerce_cli_check_in_doubt(commerce_cli_check_t *check, const commerce_order_t *order, const char *name);
+void commerce_cli_check_shop_key(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name);
+int commerce_cli_check_outbox(commerce_cli_t *cli, FILE *out, uint64_t *violations);
+
 /* every record of the shop alone and against those it names */
 int commerce_cli_check_records(commerce_cli_check_t *check);
 

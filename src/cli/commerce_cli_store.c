@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "commerce_cli_check.h"
+#include "commerce_cli_check_log.h"
 
 #define STORE_CHECKS  3         /* readings while others write, until one is taken as it is */
 
@@ -19,8 +20,10 @@ typedef struct {
 
 static void store_size(char *out, size_t size, uint64_t bytes);
 static int store_stat_shop(commerce_cli_t *cli, void *data);
-static int store_check_once(commerce_cli_t *cli, store_check_t *check, char **text,
-    uint64_t *commits);
+static int store_check_options(commerce_cli_t *cli, int argc, char **argv, commerce_cli_log_t **logs,
+    unsigned *count);
+static int store_check_once(commerce_cli_t *cli, store_check_t *check, const commerce_cli_log_t *logs,
+    unsigned count, char **text, uint64_t *commits);
 static int store_check_shop(commerce_cli_t *cli, void *data);
 static int store_check_run(commerce_cli_check_t *check);
 static int store_commits(commerce_cli_t *cli, uint64_t *commits);
@@ -108,11 +111,13 @@ commerce_cli_store_check(commerce_cli_t *cli, int argc, char **argv)
     int             rc;
     char           *text;
     uint64_t        commits;
-    unsigned        reading;
+    unsigned        reading, count;
     store_check_t   check;
+    commerce_cli_log_t  *logs;
 
-    if (argc != 1) {
-        return COMMERCE_CLI_USAGE;
+    rc = store_check_options(cli, argc, argv, &logs, &count);
+    if (rc != COMMERCE_CLI_OK) {
+        return rc;
     }
 
     if (commerce_cli_open(cli, false) != COMMERCE_CLI_OK) {
@@ -120,7 +125,7 @@ commerce_cli_store_check(commerce_cli_t *cli, int argc, char **argv)
     }
 
     for (reading = 1; /* void */ ; reading++) {
-        rc = store_check_once(cli, &check, &text, &commits);
+        rc = store_check_once(cli, &check, logs, count, &text, &commits);
 
         if (rc != COMMERCE_CLI_OK || check.violations == 0 || commits == 0
             || reading == STORE_CHECKS)
@@ -155,9 +160,50 @@ commerce_cli_store_check(commerce_cli_t *cli, int argc, char **argv)
 }
 
 
+static int
+store_check_options(commerce_cli_t *cli, int argc, char **argv, commerce_cli_log_t **logs, unsigned *count)
+{
+    int    c, rc;
+    char **paths;
+
+    static const struct option  options[] = {
+        { "log", required_argument, NULL, 'l' },
+        { NULL, 0, NULL, 0 }
+    };
+
+    *count = 0;
+    *logs = NULL;
+
+    paths = calloc((size_t) argc, sizeof(char *));
+    if (paths == NULL) {
+        return commerce_cli_fail(cli, "out of memory");
+    }
+
+    rc = COMMERCE_CLI_OK;
+
+    while (rc == COMMERCE_CLI_OK && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (c == 'l') {
+            paths[(*count)++] = optarg;
+
+        } else {
+            rc = COMMERCE_CLI_USAGE;
+        }
+    }
+
+    if (rc == COMMERCE_CLI_OK) {
+        rc = argc != optind ? COMMERCE_CLI_USAGE : commerce_cli_logs_open(cli, paths, *count, logs);
+    }
+
+    free(paths);
+
+    return rc;
+}
+
+
 /* commits: how many there were meanwhile */
 static int
-store_check_once(commerce_cli_t *cli, store_check_t *check, char **text, uint64_t *commits)
+store_check_once(commerce_cli_t *cli, store_check_t *check, const commerce_cli_log_t *logs, unsigned count,
+    char **text, uint64_t *commits)
 {
     int       rc;
     size_t    size;
@@ -177,6 +223,14 @@ store_check_once(commerce_cli_t *cli, store_check_t *check, char **text, uint64_
 
     if (rc == COMMERCE_CLI_OK) {
         rc = commerce_cli_each_shop(cli, store_check_shop, check);
+    }
+
+    if (rc == COMMERCE_CLI_OK) {
+        rc = commerce_cli_check_outbox(cli, check->out, &check->violations);
+    }
+
+    if (rc == COMMERCE_CLI_OK && count != 0) {
+        rc = commerce_cli_check_log(cli, logs, count, check->out, &check->violations);
     }
 
     if (rc == COMMERCE_CLI_OK) {
