@@ -31,6 +31,8 @@ static commerce_reason_t ngx_commerce_cart_answered_lines(ngx_commerce_ctx_t *ct
     commerce_cart_answer_t *answer);
 static commerce_reason_t ngx_commerce_cart_list(commerce_json_t *root, commerce_str_t pointer,
     commerce_json_t **nodes, unsigned max, unsigned *count, bool *told);
+static ngx_int_t ngx_commerce_cart_param(ngx_commerce_order_conf_t *oc, ngx_str_t *word);
+static ngx_uint_t ngx_commerce_cart_word(ngx_str_t *word, ngx_str_t *name, ngx_str_t *rest);
 static ngx_uint_t ngx_commerce_cart_methods(ngx_str_t *word);
 
 
@@ -611,10 +613,8 @@ ngx_commerce_cart_copy(commerce_arena_t *arena, commerce_cart_coupon_t *coupons,
 char *
 ngx_commerce_cart_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_int_t                   msec;
-    ngx_str_t                  *value, s;
-    ngx_uint_t                  i, step, prefix;
-    commerce_str_t             *pointer;
+    ngx_str_t                  *value;
+    ngx_uint_t                  i, *cart;
     ngx_commerce_loc_conf_t    *lcf = conf;
     ngx_commerce_order_conf_t  *oc;
 
@@ -632,80 +632,22 @@ ngx_commerce_cart_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     oc->cart_set = 1;
     oc->parses_body = 1;
     value = cf->args->elts;
+    cart = oc->cart;
 
     for (i = 1; i < cf->args->nelts; i++) {
-        step = 0;
-        prefix = 0;
-        pointer = NULL;
-
-        if (ngx_strncmp(value[i].data, "apply=", 6) == 0) {
-            step = COMMERCE_CART_APPLY;
-            prefix = 6;
-
-        } else if (ngx_strncmp(value[i].data, "remove=", 7) == 0) {
-            step = COMMERCE_CART_REMOVE;
-            prefix = 7;
-
-        } else if (ngx_strncmp(value[i].data, "complete=", 9) == 0) {
-            step = COMMERCE_CART_COMPLETE;
-            prefix = 9;
-
-        } else if (ngx_strncmp(value[i].data, "coupons=response:", 17) == 0) {
-            pointer = &oc->cart_coupons;
-            prefix = 17;
-
-        } else if (ngx_strncmp(value[i].data, "code=", 5) == 0) {
-            pointer = &oc->cart_code;
-            prefix = 5;
-
-        } else if (ngx_strncmp(value[i].data, "amount=", 7) == 0) {
-            pointer = &oc->cart_amount;
-            prefix = 7;
-
-        } else if (ngx_strncmp(value[i].data, "wait=", 5) == 0) {
-            prefix = 5;
+        if (ngx_commerce_cart_param(oc, &value[i]) != NGX_OK) {
+            return ngx_commerce_invalid(cf, &value[i],
+                "apply=, remove=, complete= with POST, PUT, PATCH or DELETE, coupons=response:/p, code=/p, amount=/p, "
+                "wait=time (up to 60s)");
         }
-
-        s.data = value[i].data + prefix;
-        s.len = value[i].len - prefix;
-
-        if (step) {
-            oc->cart[step] = ngx_commerce_cart_methods(&s);
-
-            if (oc->cart[step]) {
-                continue;
-            }
-
-        } else if (pointer) {
-            pointer->data = (char *) s.data;
-            pointer->len = s.len;
-
-            if (s.len && commerce_json_pointer_valid(*pointer)) {
-                continue;
-            }
-
-        } else if (prefix) {
-            msec = ngx_parse_time(&s, 0);
-
-            if (msec != NGX_ERROR && msec <= 60000) {
-                oc->cart_wait = (ngx_msec_t) msec;
-                continue;
-            }
-        }
-
-        return ngx_commerce_invalid(cf, &value[i],
-            "apply=, remove=, complete= with POST, PUT, PATCH or DELETE, coupons=response:/p, code=/p, amount=/p, "
-            "wait=time (up to 60s)");
     }
 
-    if (oc->cart[COMMERCE_CART_APPLY] == 0 && oc->cart[COMMERCE_CART_REMOVE] == 0
-        && oc->cart[COMMERCE_CART_COMPLETE] == 0)
-    {
+    if (!(cart[COMMERCE_CART_APPLY] | cart[COMMERCE_CART_REMOVE] | cart[COMMERCE_CART_COMPLETE])) {
         return "needs apply=, remove= or complete=, for example apply=POST remove=DELETE";
     }
 
-    if ((oc->cart[COMMERCE_CART_APPLY] & oc->cart[COMMERCE_CART_REMOVE])
-        || ((oc->cart[COMMERCE_CART_APPLY] | oc->cart[COMMERCE_CART_REMOVE]) && oc->cart[COMMERCE_CART_COMPLETE]))
+    if ((cart[COMMERCE_CART_APPLY] & cart[COMMERCE_CART_REMOVE])
+        || ((cart[COMMERCE_CART_APPLY] | cart[COMMERCE_CART_REMOVE]) && cart[COMMERCE_CART_COMPLETE]))
     {
         return "takes one method for one step; complete= has a location of its own";
     }
@@ -715,6 +657,63 @@ ngx_commerce_cart_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_commerce_cart_param(ngx_commerce_order_conf_t *oc, ngx_str_t *word)
+{
+    ngx_int_t        msec;
+    ngx_str_t        s;
+    ngx_uint_t       i;
+    commerce_str_t  *pointers[] = { &oc->cart_coupons, &oc->cart_code, &oc->cart_amount };
+
+    static ngx_str_t  steps[] = { ngx_string("apply="), ngx_string("remove="), ngx_string("complete=") };
+    static ngx_str_t  members[] = { ngx_string("coupons=response:"), ngx_string("code="), ngx_string("amount=") };
+    static ngx_str_t  wait = ngx_string("wait=");
+
+    for (i = 0; i < 3; i++) {
+
+        if (ngx_commerce_cart_word(word, &steps[i], &s)) {
+            oc->cart[COMMERCE_CART_APPLY + i] = ngx_commerce_cart_methods(&s);
+            return oc->cart[COMMERCE_CART_APPLY + i] ? NGX_OK : NGX_ERROR;
+        }
+
+        if (ngx_commerce_cart_word(word, &members[i], &s)) {
+            *pointers[i] = ngx_commerce_str(s);
+            return s.len && commerce_json_pointer_valid(*pointers[i]) ? NGX_OK : NGX_ERROR;
+        }
+    }
+
+    if (!ngx_commerce_cart_word(word, &wait, &s)) {
+        return NGX_ERROR;
+    }
+
+    msec = ngx_parse_time(&s, 0);
+
+    if (msec == NGX_ERROR || msec > 60000) {
+        return NGX_ERROR;
+    }
+
+    oc->cart_wait = (ngx_msec_t) msec;
+
+    return NGX_OK;
+}
+
+
+/* what stands behind the name, if it is this one */
+
+static ngx_uint_t
+ngx_commerce_cart_word(ngx_str_t *word, ngx_str_t *name, ngx_str_t *rest)
+{
+    if (ngx_strncmp(word->data, name->data, name->len) != 0) {
+        return 0;
+    }
+
+    rest->data = word->data + name->len;
+    rest->len = word->len - name->len;
+
+    return 1;
 }
 
 
