@@ -22,10 +22,15 @@ my @OPERATIONS = (
     reuse     => 4,         # the same key, another content
     steal     => 5,         # another user, the same coupon
     twin      => 3,         # another user, the same key
+    overtake  => 1,         # a retry that is faster than the first try, whose time in flight is over
     confirm   => 14,
     cancel    => 12,
     stranger  => 2,         # a notice about an id that nobody has
     page      => 5,
+    claim     => 6,
+    counter   => 6,         # a redemption in a shop, or the same again
+    rollback  => 3,
+    cart      => 14,        # applies, removes, completes
 );
 
 my @PLANS = (ok => 52, refuse => 10, refuse404 => 5, slow => 10, late => 4, fail => 4, lost => 4, hang => 2,
@@ -40,6 +45,7 @@ my @CAMPAIGNS = (
     [ 'each', 16, fixed => 300, user => 1 ],
     [ 'short', 10, fixed => 200, until => 700 ],
     [ 'own', 6, fixed => 100 ],
+    [ 'drop', 0, fixed => 400, claim => { stock => 24, user => 4 } ],
 );
 
 
@@ -60,9 +66,12 @@ sub new_round
     my $world = $run->{world};
     my $round = $run->{round};
 
-    $_->{asleep} = 1 for values %{$world->{orders}}, values %{$world->{coupons}};
+    $_->{asleep} = 1 for map { values %{$world->{$_}} } qw(orders coupons redemptions carts);
     $self->{campaigns} = [];
     $self->{pool} = [];
+    $self->{claims} = [];
+    $self->{redemptions} = [];
+    $self->{carts} = [];
     $self->{clients} = { map { $_ => { name => $_, n => 0, rng => Model::Random->new($run->{seed}, $round * 1000 + $_) } }
                          1 .. $run->{clients} };
 
@@ -73,6 +82,8 @@ sub new_round
         $terms{until} += $run->{clock}->clock if $terms{until};
         $self->_put($id, %terms, settled => time);
         push @{$self->{campaigns}}, $id;
+
+        next if !$count;
 
         for my $holder ($name eq 'own' ? @{$run->{users}}[0 .. 5] : '') {
             my $text = $run->t->cli_ok('coupon', 'mint', $id, $holder ? 1 : $count, $holder ? ('--holder', $holder) : ());
@@ -100,11 +111,12 @@ sub _json
     my ($id, %terms) = @_;
 
     return {
-        v => 1, id => $id, enabled => $terms{enabled} // 1 ? JSON::PP::true : JSON::PP::false,
+        v => $terms{claim} ? 2 : 1, id => $id, enabled => $terms{enabled} // 1 ? JSON::PP::true : JSON::PP::false,
         discount => defined $terms{fixed} ? { fixed => $terms{fixed} } : { percent => $terms{percent}, cap => $terms{cap} },
         $terms{until} ? (until => _utc($terms{until})) : (),
         $terms{total} || $terms{user}
             ? (limits => { map { $terms{$_} ? ($_ => $terms{$_}) : () } qw(total user) }) : (),
+        $terms{claim} ? (claim => $terms{claim}) : (),
     };
 }
 
@@ -195,12 +207,24 @@ sub op_new
     my $run = $self->{run};
     my $rng = $client->{rng};
     my $key = "r$run->{round}c$client->{name}n" . ++$client->{n};
-    my $order = $self->_order($rng->pick(@{$run->{users}}), $key, $rng->pick(qw(a b c d)));
+    my $user = $rng->pick(@{$run->{users}});
+    my $order = $self->_order($user, $key, $rng->pick(qw(a b c d)));
     my $count = $rng->weighted(0 => 1, 1 => 6, 2 => 3);
+    my @claimed = $rng->chance(20) ? $self->_claimed($user) : ();
 
     push @{$run->{recent}}, $order;
 
-    return $self->_send_order($client, $order, $self->_content($rng, $self->_coupons($client, $count)));
+    return $self->_send_order($client, $order, $self->_content($rng,
+        @claimed ? $rng->pick(@claimed) : $self->_coupons($client, $count)));
+}
+
+
+sub _claimed
+{
+    my ($self, $user) = @_;
+
+    return sort map { $_->{code} } grep { defined $_->{code} && $_->{campaign} eq "drop$self->{run}{round}"
+        && (!defined $user || $_->{user} eq $user) } values %{$self->{run}{world}{claims}};
 }
 
 
@@ -269,6 +293,31 @@ sub op_twin
 }
 
 
+# the clock jumps while the first try is with the storefront, which refuses it after it has got the second
+
+sub op_overtake
+{
+    my ($self, $client) = @_;
+    my $run = $self->{run};
+    my $rng = $client->{rng};
+
+    return if !$rng->chance(30) || !$run->{faults};
+
+    my $key = "r$run->{round}c$client->{name}n" . ++$client->{n};
+    my $order = $self->_order($rng->pick(@{$run->{users}}), $key, $rng->pick(qw(a b c d)));
+    my $content = $self->_content($rng, $self->_coupons($client, 1));
+    my @plans = $rng->chance(70) ? ('late=0.5', 'slow=0.7') : ('slow=0.5', 'slow=0.7');
+
+    push @{$run->{recent}}, $order;
+    $run->{loop}->after(0.1, sub { $run->advance(80) if $run->{open} });
+    $run->{loop}->after(0.15, sub {
+        $self->_send_order({ rng => $rng }, $order, $content, $plans[1]) if $run->{open} && keys %{$order->{moves}} < 8;
+    });
+
+    return $self->_send_order($client, $order, $content, $plans[0]);
+}
+
+
 sub first_order
 {
     my ($self, $user) = @_;
@@ -287,7 +336,6 @@ sub _send_order
 
     $plan //= $rng->weighted(@PLANS);
     $plan .= '=' . $rng->between(0.02, 0.7) if $plan =~ /^(?:slow|late)$/;
-    $plan = "slow=$1" if $plan =~ /^late=(.*)/ && $rng->chance(30);
 
     my $timeout = $client->{name} && $rng->chance(6) ? $rng->between(0.01, 0.4) : 6;
 
@@ -315,6 +363,7 @@ sub _order_answer
     if ($op->{reached}) {
         my $expected = defined $op->{told} ? $answer->body eq $op->{told} : 0;
 
+        $op->{order}{definite}{$op->{n}} = 1 if $expected && $status =~ /^(?:200|404)$/;
         $self->_wrong($op, $answer) if !$error && !$expected && $status !~ /^50[24]$/;
         return $world->over($op, $what);
     }
@@ -324,7 +373,7 @@ sub _order_answer
     return $world->silent($op, $what) if $error || $status =~ /^50[24]$/ || $code eq 'STORE_UNKNOWN';
     return $world->refused($op, $what) if $code eq 'STORE_UNAVAILABLE' && $status == 503;
     return $world->answered($op, 'coupon', $what) if $code eq 'COUPON_NOT_USABLE' && $status == 422;
-    return $world->answered($op, 'coupon', $what) if $code eq 'COUPON_IN_DOUBT' && $status == 409;
+    return $world->answered($op, 'coupon', $what, 'own') if $code eq 'COUPON_IN_DOUBT' && $status == 409;
     return $world->answered($op, 'inflight', $what) if $code eq 'ORDER_IN_FLIGHT' && $status == 409;
     return $world->answered($op, 'reused', $what) if $code eq 'ORDER_KEY_REUSED' && $status == 409;
 
@@ -347,6 +396,9 @@ sub _wrong
 sub resolve
 {
     my ($self, $order) = @_;
+    return $self->_send_cart({ rng => Model::Random->new(1, 1) }, $order, 'complete', undef, 'ok')
+        if $order->isa('Model::Cart');
+
     my ($state) = grep { /^unknown/ } $order->states;
 
     $self->_send_order({ rng => Model::Random->new(1, 1) }, $order, $order->{contents}[(split / /, $state)[3]], 'ok');
@@ -421,6 +473,209 @@ sub _notice_answer
 }
 
 
+# claims
+
+sub op_claim
+{
+    my ($self, $client) = @_;
+    my $run = $self->{run};
+    my $rng = $client->{rng};
+
+    # a new one, or one that somebody sent before
+
+    my $again = $rng->chance(40) ? $rng->pick(@{$self->{claims} || []}) : undef;
+    my ($user, $key) = $again ? @$again : ($rng->pick(@{$run->{users}}), "r$run->{round}c$client->{name}n" . ++$client->{n});
+    my $claim = $run->{world}->claim_sent($user, $key, "drop$run->{round}");
+    my $op = $self->_op($client, type => 'claim', claim => $claim, timeout => $rng->chance(10) ? $rng->between(0.01, 0.2) : 6);
+
+    push @{$self->{claims}}, [ $user, $key ] if !$again;
+
+    return $self->_send($op, "/claim?campaign=$claim->{campaign}", '', \&_claim_answer, $user, 'Idempotency-Key' => $key);
+}
+
+
+sub _claim_answer
+{
+    my ($self, $op, $answer, $error) = @_;
+    my $world = $self->{run}{world};
+    my $json = $answer->json || {};
+
+    return if $error || $answer->status == 503;
+
+    if ($answer->status =~ /^20[01]$/ && defined $json->{code} && !$json->{replay} == ($answer->status == 201)) {
+        return $world->claimed($op->{claim}, $json->{code}, $json->{replay});
+    }
+
+    return $world->claim_denied($op->{claim}, $answer->code) if $answer->status =~ /^4(?:09|22)$/;
+
+    $self->_wrong($op, $answer);
+}
+
+
+# carts
+
+sub op_cart
+{
+    my ($self, $client) = @_;
+    my $run = $self->{run};
+    my $rng = $client->{rng};
+    my $carts = $self->{carts};
+    my $cart = $rng->chance(75) ? $carts->[-1 - $rng->below(@$carts < 12 ? scalar @$carts : 12)] : undef;
+
+    if (!$cart) {
+        $cart = $run->{world}->cart($rng->pick(@{$run->{users}}), "r$run->{round}c$client->{name}n" . ++$client->{n},
+            port => { on => 'order', in_flight => 75, deadline => 960 });
+        push @$carts, $cart;
+    }
+
+    return if keys %{$cart->{moves}} > 6;
+
+    my $type = $rng->weighted(apply => 5, remove => 2, complete => 3);
+
+    return $self->_send_cart($client, $cart, 'complete') if $type eq 'complete';
+
+    my $had = $cart->{contents}[0] ? $cart->{contents}[0]{coupons} : [];
+    my $code = @$had && ($type eq 'remove' || @$had >= 4 || $rng->chance(30)) ? $rng->pick(@$had)
+             : $rng->pick(grep { $run->{world}{coupons}{$_}{campaign} =~ /^(?:plain|total)/ } $self->_coupons($client, 6));
+
+    return if !defined $code;
+    return $self->_send_cart($client, $cart, $type, $code);
+}
+
+
+my @CART_PLANS = (ok => 60, refuse => 8, refuse404 => 5, slow => 10, fail => 4, lost => 4, hang => 2, hanglost => 2,
+    close => 3, closelost => 2);
+
+
+sub _send_cart
+{
+    my ($self, $client, $cart, $type, $code, $plan) = @_;
+    my $run = $self->{run};
+    my $rng = $client->{rng};
+
+    $plan //= $rng->weighted(@CART_PLANS);
+    $plan .= '=' . $rng->between(0.02, 0.5) if $plan eq 'slow';
+
+    my $timeout = $client->{name} && $rng->chance(6) ? $rng->between(0.01, 0.4) : 6;
+
+    my $op = $self->_op($client, type => $type, order => $cart, plan => $plan, timeout => $timeout,
+        defined $code ? (place => $cart->place($code), codes => [ $code ]) : ());
+
+    $run->{world}->sent($op);
+
+    my $uri = "/cart/$cart->{key}/" . ($type eq 'complete' ? 'complete' : 'promotions');
+
+    return $self->_send($op, $uri, defined $code ? { promo_codes => [ $code ] } : '', \&_cart_answer, $cart->{user},
+        $type eq 'remove' ? ('X-Method' => 'DELETE') : ());
+}
+
+
+sub _cart_answer
+{
+    my ($self, $op, $answer, $error) = @_;
+    my $world = $self->{run}{world};
+    my $status = $answer->status;
+    my $code = $answer->code // '';
+    my $what = $error ? "($error)" : "$status $code";
+
+    if ($op->{reached}) {
+        my $expected = defined $op->{told} && $answer->body eq $op->{told};
+
+        $self->_wrong($op, $answer) if !$error && !$expected && $status !~ /^50[24]$/;
+        return $world->over($op, $what);
+    }
+
+    return $world->silent($op, $what) if $error || $status =~ /^50[24]$/ || $code eq 'STORE_UNKNOWN';
+    return $world->refused($op, $what) if $code eq 'STORE_UNAVAILABLE' && $status == 503;
+
+    my $result = $code eq 'COUPON_NOT_USABLE' && $status == 422 ? 'coupon'
+               : $code eq 'COUPON_IN_DOUBT' && $status == 409 ? 'coupon'
+               : $code eq 'ORDER_IN_FLIGHT' && $status == 409 ? 'inflight'
+               : $code =~ /^ORDER_(?:CLOSED|KEY_REUSED)$/ && $status == 409 ? 'closed' : undef;
+
+    $op->{codes} //= $op->{order}{contents}[0] ? $op->{order}{contents}[0]{coupons} : [];
+
+    return $world->answered($op, $result, $what, $code eq 'COUPON_IN_DOUBT' ? 'own' : undef) if $result;
+
+    $self->_wrong($op, $answer);
+    $world->silent($op, $what);
+}
+
+
+# the counter of a shop
+
+sub op_counter
+{
+    my ($self, $client) = @_;
+    my $run = $self->{run};
+    my $rng = $client->{rng};
+    my $recent = $self->{redemptions};
+    my $redemption = $rng->chance(35) ? $rng->pick(@$recent) : undef;
+
+    if (!$redemption) {
+        my @claimed = $rng->chance(40) ? $self->_claimed : ();
+        my $code = @claimed ? $rng->pick(@claimed) : ($self->_coupons($client, 1))[0];
+
+        $redemption = $run->{world}->redemption("r$run->{round}c$client->{name}n" . ++$client->{n}, $code);
+        $redemption->gen({ coupons => [ $code ], fingerprint => $code, amount => 0 });
+        push @$recent, $redemption;
+    }
+
+    return if keys %{$redemption->{moves}} > 6;
+
+    my $op = $self->_op($client, type => 'redeem', order => $redemption, gen => 0,
+        timeout => $rng->chance(10) ? $rng->between(0.01, 0.2) : 6);
+
+    $run->{world}->sent($op);
+
+    return $self->_send($op, '/counter/redeem',
+        { code => $redemption->{contents}[0]{coupons}[0], request => $redemption->{key} }, \&_counter_answer, 'u-clerk');
+}
+
+
+sub op_rollback
+{
+    my ($self, $client) = @_;
+    my $run = $self->{run};
+    my $redemption = $client->{rng}->pick(@{$self->{redemptions}}) or return;
+
+    return if keys %{$redemption->{moves}} > 6;
+
+    my $op = $self->_op($client, type => 'rollback', order => $redemption);
+
+    $run->{world}->sent($op);
+
+    return $self->_send($op, '/counter/rollback', { request => $redemption->{key} }, \&_counter_answer, 'u-clerk');
+}
+
+
+my %COUNTER = (COUPON_ALREADY_ROLLED_BACK => 'rolled', COUPON_ROLLBACK_WINDOW => 'window', COUPON_ROLLBACK_CYCLES => 'cycles');
+
+
+sub _counter_answer
+{
+    my ($self, $op, $answer, $error) = @_;
+    my $world = $self->{run}{world};
+    my $code = $answer->code // '';
+    my $what = $error ? "($error)" : $answer->status . " $code";
+    my $json = $answer->json || {};
+    my $state = $op->{type} eq 'redeem' ? 'redeemed' : 'rolled_back';
+
+    return $world->silent($op, $what) if $error || $code eq 'STORE_UNKNOWN';
+    return $world->refused($op, $what) if $code eq 'STORE_UNAVAILABLE' && $answer->status == 503;
+
+    my $result = $answer->status == 200 && ($json->{state} // '') eq $state ? ($json->{replay} ? 'replay' : 'ok')
+               : $COUNTER{$code} ? $COUNTER{$code}
+               : $op->{type} eq 'rollback' && $code eq 'COUPON_NOT_FOUND' ? 'none'
+               : $op->{type} eq 'redeem' && $answer->status =~ /^4(?:09|22)$/ && $code =~ /^COUPON_/ ? 'coupon' : undef;
+
+    return $world->answered($op, $result, $what) if $result;
+
+    $self->_wrong($op, $answer);
+    $world->silent($op, $what);
+}
+
+
 sub op_stranger
 {
     my ($self, $client) = @_;
@@ -463,19 +718,20 @@ sub _op
 
 sub _send
 {
-    my ($self, $op, $uri, $body, $answered, $user) = @_;
+    my ($self, $op, $uri, $body, $answered, $user, @headers) = @_;
     my $run = $self->{run};
 
-    my $bytes = $run->t->_request(defined $body ? 'POST' : 'GET', {
+    my %given = @headers;
+    my $bytes = $run->t->_request($given{'X-Method'} // (defined $body ? 'POST' : 'GET'), {
         uri => $uri, body => $body,
         headers => [ 'X-User' => $user // ($op->{order} ? $op->{order}{user} : 'notice'), 'X-Op' => $op->{n},
-                     'X-Plan' => $op->{plan} // 'ok' ],
+                     'X-Plan' => $op->{plan} // 'ok', @headers ],
     });
 
     $run->{loop}->request($run->t->port(8080), $bytes, $op->{timeout}, sub {
         my ($answer, $error) = @_;
 
-        $run->count('answer: ' . ($error ? 'none' : $answer->status . ' ' . ($answer->code // '')));
+        $run->count('answer: ' . ($error ? 'none' : $answer->status . ($answer->status >= 400 ? ' ' . ($answer->code // '') : '')));
         $run->broken("$op->{n}: the answer tells of others: " . $answer->body) if $run->tells_secret($answer->{raw}, $op);
         $self->$answered($op, $answer, $error);
 

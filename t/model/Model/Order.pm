@@ -74,9 +74,9 @@ sub sent
     $self->{moves}{$move->{n}} = $move;
     delete $self->{closed};
 
-    if ($move->{type} eq 'order') {
+    if ($move->{type} =~ /^(?:order|apply|remove|complete)$/) {
         $self->{tries}{$move->{n}} = { sent => $move->{time} };
-        $self->effect({ n => "go$move->{n}", type => 'let_go', try => $move->{n} });
+        $self->effect({ n => "go$move->{n}", type => 'let_go', try => $move->{n}, place => $move->{place} });
     }
 
     return $self;

@@ -89,8 +89,11 @@ sub _set_up
     $self->{clock} = Model::Clock->new($T0, sub { $t->clock($_[0]) });
     $self->{world} = Model::World->new(clock => $self->{clock}, broken => $broken);
 
+    $self->{harm} = Model::Faults->new($self, Model::Random->new($self->{seed}, 1));
+    $self->{harm}->before_start;            # the store's file system
+
     $t->keys;
-    $t->people("id,role,status,upline,user\nA,guide,active,,u-a\n");
+    $t->people("id,role,status,upline,user\nA,guide,active,,u-a\nclerk,clerk,active,,u-clerk\n");
     $self->{token} = $t->token('A');
 
     $self->{loop} = Model::Loop->new(listen => $t->port(8081), dir => $t->dir,
@@ -99,13 +102,11 @@ sub _set_up
     $self->{storefront} = Model::Storefront->new(loop => $self->{loop}, world => $self->{world}, broken => $broken,
         keys => scalar $t->cli_ok(qw(keys export verdict)), op => sub { $self->{ops}{$_[0]{headers}{'x-op'} // ''} });
 
-    $self->{truth} = Model::Truth->new(t => $t, world => $self->{world}, broken => $broken,
+    $self->{truth} = Model::Truth->new(t => $t, calm => !$self->{faults}, world => $self->{world}, broken => $broken,
         secret => sub { $self->tells_secret($_[0]) });
 
     $self->{work} = Model::Operations->new($self);
-    $self->{harm} = Model::Faults->new($self, Model::Random->new($self->{seed}, 1));
 
-    $self->{harm}->before_start;
     $t->conf($self->_conf);
     $self->{harm}->run;
     $self->_meet_users;
@@ -167,6 +168,29 @@ http {
         location = /confirm-key { commerce_order_confirm key=\$arg_key user=\$arg_user; }
         location = /cancel      { commerce_order_cancel id=\$arg_id; }
         location = /cancel-key  { commerce_order_cancel key=\$arg_key user=\$arg_user; }
+
+        location ~ ^/cart/(?<cart>[^/]+)/promotions\$ {
+            commerce_order key=\$cart scope=shop;
+            commerce_cart apply=POST remove=DELETE coupons=response:/cart/promotions/*/code wait=1s;
+            commerce_coupon_code json:/promo_codes max=2;
+            commerce_coupon_redeem on=order deadline=16m;
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location ~ ^/cart/(?<cart>[^/]+)/complete\$ {
+            commerce_order key=\$cart scope=shop lines=response:/order/items id=response:/order/id
+                           payable=response:/order/total;
+            commerce_order_line id=/sku qty=/quantity price=/unit_price;
+            commerce_cart complete=POST coupons=response:/order/promotions code=/code amount=/amount wait=1s;
+            commerce_order_success status=200 json=/type:order;
+            commerce_coupon_redeem on=order deadline=16m;
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location = /claim            { commerce_coupon_claim campaign=\$arg_campaign; }
+        location = /counter/redeem   { commerce_coupon_redeem_shop code=json:/code request=json:/request; }
+        location = /counter/rollback { commerce_coupon_rollback_shop request=json:/request window=1h; }
+
         location = /status      { commerce off; commerce_status; }
     }
 }
@@ -185,6 +209,7 @@ sub _meet_users
     }
 
     $self->{loop}->run(sub { !%{$self->{ops}} });
+    $self->_settle;
     $self->{truth}->orders(values %{$self->{world}{orders}});
 }
 
@@ -195,11 +220,13 @@ sub tells_secret
 {
     my ($self, $text, $op) = @_;
     my $order = $op && $op->{order};
-    my %own = map { $_ => 1 } $order ? ($order->{user}, map { @{$_->{coupons}} } @{$order->{contents}}) : ();
+    my $claim = $op && $op->{claim};
+    my %own = map { $_ => 1 } $order ? ($order->{user}, $order->{key}, map { @{$_->{coupons}} } @{$order->{contents}})
+                            : $claim ? ($claim->{user}, $claim->{key}, $claim->{code} // '') : ();
 
     return 1 if grep { !$own{$_} } $text =~ /\b(buyer\d+)\b/g;
     return 1 if grep { $self->{world}{coupons}{$_} && !$own{$_} } $text =~ /\b([0-9A-Z]{20})\b/g;
-    return 1 if $op && grep { !$order || $_ ne $order->{key} } $text =~ /\b(r\d+c\d+n\d+)\b/g;
+    return 1 if $op && grep { !$own{$_} } $text =~ /\b(r\d+c\d+n\d+)\b/g;
 
     return 0;
 }
@@ -258,7 +285,7 @@ sub look
     $self->advance($latest - $self->{clock}->clock + 100);
     $self->_settle or return;
 
-    my @orders = grep { !$_->{asleep} } values %{$world->{orders}};
+    my @orders = grep { !$_->{asleep} } map { values %{$world->{$_} || {}} } qw(orders carts);
 
     $self->_swept(@orders);
     $self->compare(@orders);
@@ -275,6 +302,7 @@ sub compare
     $truth->coupons(@codes);
     $truth->counters(@{$self->{work}{campaigns}});
     $truth->log;
+    $truth->claims;
     $truth->compare(@orders);
     $truth->store;
     $self->count('looks');
@@ -310,7 +338,7 @@ sub _settle
 sub _swept
 {
     my ($self, @orders) = @_;
-    my @pending = grep { $_->may_be(qr/^pending/) } @orders;
+    my @pending = grep { $_->may_be(qr/^(?:pending|open)/) } @orders;
 
     $self->{t}->wait_for(sub {
         @pending = grep { $self->{truth}->order($_)->{state} eq 'pending' } @pending;
@@ -344,9 +372,10 @@ sub finish
 
     return $self->_end if $self->{failed};
 
-    for my $case ([ qr/^unknown/, 'resolve' ], [ qr/^unknown|1$/, 'settle' ]) {
+    for my $case ([ qr/^(?:unknown|open)/, 'resolve' ], [ qr/^(?:unknown|open)|1$/, 'settle' ]) {
         my ($pattern, $do) = @$case;
-        my @orders = grep { !$_->{asleep} && $_->may_be($pattern) } values %{$self->{world}{orders}};
+        my @orders = grep { !$_->{asleep} && $_->may_be($pattern) }
+            map { values %{$self->{world}{$_} || {}} } qw(orders carts);
 
         $self->{work}->$do($_) for @orders;
         $self->{loop}->run(sub { !%{$self->{ops}} });
@@ -369,6 +398,9 @@ sub _end
 
     $self->{figures}{"log: $_"} = $self->{truth}{$_} // 0 for qw(events again torn checked);
     $self->{figures}{orders} = keys %{$self->{world}{orders}};
+    $self->{figures}{claims} = grep { defined $_->{code} } values %{$self->{world}{claims}};
+    $self->{figures}{carts} = keys %{$self->{world}{carts}};
+    $self->{figures}{redemptions} = keys %{$self->{world}{redemptions}};
     $self->{figures}{coupons} = keys %{$self->{world}{coupons}};
     $self->{harm}->end;
 }

@@ -44,6 +44,7 @@ sub serve
 {
     my ($self, $connection, $request) = @_;
 
+    return $self->_cart($connection, $request, $1, $2) if $request->{uri} =~ m{^/cart/([^/]+)/(promotions|complete)$};
     return $self->_page($connection, $request) if $request->{uri} !~ m{^/\w+/orders$};
 
     my $op = $self->{op}->($request) or return $self->{loop}->hang_up($connection);
@@ -54,6 +55,14 @@ sub serve
 
     my $plan = $request->{headers}{'x-plan'} // 'ok';
     my $made = $self->{orders}{"$verdict->{sub}\n$verdict->{key}"};
+
+    # another order under this key: one that the gateway has not kept track of, its store was down
+
+    if ($made && $made->{gen} != $op->{gen}) {
+        $op->{told} = '{"code":409}';
+        return $self->{loop}->reply($connection, _answer(409, $op->{told}));
+    }
+
     my ($name, $wait) = split /=/, $plan;
 
     $wait = ($wait // 0) + $self->{delay};
@@ -62,7 +71,6 @@ sub serve
 
     if ($name !~ /^(?:refuse|refuse404|late|lost|hanglost|closelost)$/) {
         $made = $self->_make($op, $verdict, $name eq 'mismatch') if !$made;
-        return $self->{loop}->reply($connection, _answer(409, '{"code":409}')) if !$made;
     }
 
     # without an answer the gateway will be in doubt: that was said when the request came
@@ -98,8 +106,90 @@ sub _make
 
     return $self->{orders}{"$verdict->{sub}\n$verdict->{key}"} = {
         mismatch => $mismatch,
+        gen      => $op->{gen},
         answer   => $JSON->encode({ code => 0, data => { order_no => $order->{id}, pay_amount => $pay + ($mismatch ? 1 : 0) } }),
     };
+}
+
+
+# A cart takes the codes that the verdict honours, and becomes one order of those that it honours then.
+
+sub _cart
+{
+    my ($self, $connection, $request, $id, $what) = @_;
+    my $op = $self->{op}->($request) or return $self->{loop}->hang_up($connection);
+
+    # to take something out of a cart needs no verdict
+
+    my $verdict = $op->{type} eq 'remove' && !$request->{headers}{'x-commerce-verdict'} ? { coupons => [] }
+                : $self->_verdict($request, $op) or return $self->{loop}->hang_up($connection);
+
+    $op->{reached} = time;
+    $self->{world}->cart_reached($op, $verdict);
+
+    my $cart = $self->{carts}{$id} //= { codes => {} };
+    my %honoured = map { $_->{code} => 1 } @{$verdict->{coupons}};
+    my ($plan, $wait) = split /=/, $request->{headers}{'x-plan'} // 'ok';
+    my $done = $cart->{order} || $plan !~ /^(?:refuse|refuse404|lost|hanglost|closelost)$/;
+
+    if ($done && $what eq 'complete') {
+        $cart->{order} //= $self->_cart_order($op, $cart, grep { $honoured{$_} } sort keys %{$cart->{codes}});
+        $plan = 'ok' if $plan =~ /^refuse/;
+    }
+    elsif ($done && !$cart->{order}) {
+        $request->{method} eq 'DELETE' ? delete $cart->{codes}{$_} : ($cart->{codes}{$_} = 1)
+            for grep { $request->{method} eq 'DELETE' || $honoured{$_} } @{$op->{codes}};
+    }
+
+    return if $plan =~ /^hang/;
+    return $self->{loop}->hang_up($connection) if $plan =~ /^close/;
+
+    my ($status, $body) = $plan =~ /^(?:fail|lost)$/ ? (500, '{}')
+                        : $plan eq 'refuse404' ? (404, '{}')
+                        : $what eq 'complete' ? (200, $cart->{order} // '{"type":"cart"}')
+                        : (200, $JSON->encode({ cart => { promotions => [ map { { code => $_ } } sort keys %{$cart->{codes}} ] } }));
+
+    my $answer = sub {
+        return if $connection->{gone};
+        $self->_cart_told($op, $cart, $status);
+        $op->{told} = $body;
+        $self->{loop}->reply($connection, _answer($status, $body));
+    };
+
+    $wait = ($wait // 0) + $self->{delay};
+    $wait ? $self->{loop}->after($wait, $answer) : $answer->();
+}
+
+
+sub _cart_told
+{
+    my ($self, $op, $cart, $status) = @_;
+    my $world = $self->{world};
+    my $coupons = $op->{order}{contents}[0] ? $op->{order}{contents}[0]{coupons} : [];
+
+    if ($op->{type} eq 'complete') {
+        $world->cart_effect($op, 'ordered', listed => { map { $_ => 1 } grep { $cart->{listed}{$coupons->[$_]} } 0 .. $#$coupons })
+            if $status == 200 && $cart->{order};
+        $world->cart_effect($op, 'declined') if $status == 404 || ($status == 200 && !$cart->{order});
+    }
+    elsif ($status == 404 || ($status == 200 && !$cart->{codes}{$op->{codes}[0]})) {
+        $world->cart_effect($op, $op->{type} eq 'apply' ? 'untaken' : 'removed') if $status == 200 || $op->{type} eq 'apply';
+    }
+}
+
+
+sub _cart_order
+{
+    my ($self, $op, $cart, @codes) = @_;
+    my %worth = map { $_ => $self->{world}{campaigns}{$self->{world}{coupons}{$_}{campaign}}[-1]{fixed} } @codes;
+    my $total = 9900;
+
+    $total -= $_ for values %worth;
+    $cart->{listed} = { map { $_ => 1 } @codes };
+
+    return $JSON->encode({ type => 'order', order => { id => "M-$op->{order}{key}", total => $total,
+        items => [ { sku => 's1', quantity => 1, unit_price => 9900 } ],
+        promotions => [ map { { code => $_, amount => $worth{$_} } } @codes ] } });
 }
 
 
@@ -141,8 +231,8 @@ sub _verdict
     my @wrong;
 
     push @wrong, 'signature' if hmac_sha256("$head.$payload", $secret) ne decode_base64url($signature);
-    push @wrong, 'body' if $verdict->{body_sha256} ne sha256_hex($request->{body});
-    push @wrong, 'method' if $verdict->{method} ne 'POST';
+    push @wrong, 'body' if $verdict->{body_sha256} ne (length $request->{body} ? sha256_hex($request->{body}) : sha256_hex(''));
+    push @wrong, 'method' if $verdict->{method} ne $request->{method};
     push @wrong, 'path' if $verdict->{path} ne $request->{uri};
     push @wrong, 'user' if ($verdict->{sub} // '') ne $op->{order}{user};
     push @wrong, 'key' if $verdict->{key} ne $op->{order}{key};

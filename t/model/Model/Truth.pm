@@ -7,6 +7,8 @@ package Model::Truth;
 #
 #   my $truth = Model::Truth->new(t => $t, world => $world, broken => sub { ... });
 #
+#   calm => 1: nothing is done to the gateway, so that nothing is lost
+#
 #   $truth->orders(@orders)     reads orders, and tells the model what they are
 #   $truth->coupons(@codes)     who has them; one owner, the order's
 #   $truth->counters(@ids)      uses that are counted are uses that there are
@@ -30,6 +32,19 @@ sub new
 
     return bless { %option, at => {}, ids => {}, coupons => {}, orders => {}, links => {}, seqs => {}, events => 0,
         again => 0, torn => 0, users => {} }, $class;
+}
+
+
+sub _cart
+{
+    my ($self, $cart, $shown) = @_;
+    my %use = map { ("$_->{campaign}/$_->{serial}" => $USE{$_->{use}} // '?') } @{$shown->{coupons}};
+    my $coupons = $cart->{contents}[0] ? $cart->{contents}[0]{coupons} : [];
+    my $uses = join '', map { $use{$self->_name($_)} // '-' } @$coupons;
+    my $st = { none => 'none', cart => 'open', pending => 'open', unknown => 'open' }->{$shown->{state}} // 'placed';
+
+    $self->_broken($cart, "the store has it as $shown->{state} \"$uses\", which cannot be") if !$cart->seen($st, $uses);
+    $self->{world}->looked($cart, "$shown->{state} $uses");
 }
 
 
@@ -81,6 +96,14 @@ sub orders
 
     for my $order (@orders) {
         my $shown = $self->order($order);
+        $self->{users}{$shown->{buyer}} = $order->{user} if defined $shown->{buyer};
+        $order->{shown} = $shown;
+
+        if ($order->isa('Model::Cart')) {
+            $self->_cart($order, $shown);
+            next;
+        }
+
         my $uses = join '', map { $USE{$_->{use}} // '?' } @{$shown->{coupons}};
         my $names = join ' ', map { "$_->{campaign}/$_->{serial}" } @{$shown->{coupons}};
 
@@ -88,8 +111,6 @@ sub orders
             grep { $shown->{state} eq 'none' || $order->{contents}[$_]{amount} == $shown->{claimed} }
             0 .. $#{$order->{contents}};
 
-        $self->{users}{$shown->{buyer}} = $order->{user} if defined $shown->{buyer};
-        $order->{shown} = $shown;
 
         if ($shown->{state} ne 'none' && !defined $gen) {
             $self->_broken($order, "the store has an order that nobody sent: $shown->{claimed} $names");
@@ -105,6 +126,21 @@ sub orders
         }
 
         $self->{world}->looked($order, "$shown->{state} $uses");
+        $self->_check_doubt($order) if $self->{calm};
+    }
+}
+
+
+# where nothing went wrong an order whose last try had a definite answer is not in doubt
+
+sub _check_doubt
+{
+    my ($self, $order) = @_;
+
+    for my $state ($order->states) {
+        my ($st, $try) = split / /, $state;
+
+        $self->_broken($order, "is $st although $try was answered") if $st =~ /^(?:pending|unknown)$/ && $order->{definite}{$try};
     }
 }
 
@@ -130,14 +166,25 @@ sub coupons
         die "commerce coupon show $code: $text\n" if $rc;
 
         my %shown = $text =~ /^(\w+) +(\S+)/mg;
+        my ($number) = $text =~ /^in shop +(\S+)/m;
         my @owners;
 
         for my $use (values %{$self->{world}{uses}{$code} || {}}) {
             my $order = $use->{order};
+
+            if ($order->isa('Model::Redemption')) {
+                push @owners, $self->_redemption($order, ($number // '-') eq $order->{key}) ? [ $order, 'redeemed' ] : ();
+                next;
+            }
+
             my $coupons = ($order->{shown} || $self->order($order))->{coupons};
 
             push @owners, map { [ $order, $_->{use} ] }
                 grep { $_->{use} =~ /^re(?:served|deemed)$/ && "$_->{campaign}/$_->{serial}" eq $self->_name($code) } @$coupons;
+        }
+
+        if (($number // '-') ne '-') {
+            @shown{'order', 'user'} = ($number, @owners ? $owners[0][0]{user} : 'nobody');
         }
 
         $self->{coupons}{$self->_name($code)}{shown} = \%shown;
@@ -150,6 +197,21 @@ sub coupons
         $self->{broken}->("coupon $code is $shown{state} by $shown{user} $shown{order}, the orders say: $said",
             $self->{world}->story(map { $_->{order} } values %{$self->{world}{uses}{$code} || {}}));
     }
+}
+
+
+# a redemption in a shop: is its coupon redeemed under its number?
+
+sub _redemption
+{
+    my ($self, $redemption, $redeemed) = @_;
+
+    $self->_broken($redemption, 'the store has it as ' . ($redeemed ? 'redeemed' : 'not redeemed') . ', which cannot be')
+        if !$redemption->seen($redeemed ? 1 : 0);
+
+    $self->{world}->looked($redemption, $redeemed ? 'redeemed' : 'not redeemed');
+
+    return $redeemed;
 }
 
 
@@ -275,8 +337,16 @@ sub _follow
     my ($self) = @_;
 
     for my $event (splice @{$self->{new} || []}) {
-        my $user = $self->{users}{$event->{buyer}};
-        my $order = defined $user && $self->{world}{orders}{"$user $event->{order_key}"};
+        my $user = $self->{users}{$event->{buyer} // ''};
+
+        if ($event->{type} eq 'coupon_claim') {
+            $self->_claim_event($user, $event);
+            next;
+        }
+
+        my $order = defined $event->{request} ? $self->{world}{redemptions}{$event->{request}}
+                  : defined $user && ($self->{world}{orders}{"$user $event->{order_key}"}
+                                      // $self->{world}{carts}{$event->{order_key}});
 
         if ($order) {
             $self->_event($order, $event);
@@ -289,9 +359,9 @@ sub _follow
 
 
 my %CAUSE = (
-    coupon_reserve  => [ 'order' ],
-    coupon_redeem   => [ 'accepted', 'confirm' ],
-    coupon_rollback => [ 'cancel' ],
+    coupon_reserve  => [ 'order', 'apply', 'complete' ],
+    coupon_redeem   => [ 'accepted', 'confirm', 'redeem' ],
+    coupon_rollback => [ 'cancel', 'rollback' ],
     paid            => [ 'confirm' ],
 );
 
@@ -338,12 +408,48 @@ sub _coupon_event
         $self->_broken($order, "$event->{type} of $name from $event->{from}, but it was $last->{to}");
     }
 
-    if ($last->{to} =~ /^(?:reserved|redeemed)$/ && "$last->{order_key} $last->{buyer}" ne "$event->{order_key} $event->{buyer}") {
-        $self->_broken($order, "$event->{type} of $name, but it was $last->{order_key}'s");
+    my $by = $event->{order_key} // $event->{request};
+
+    if ($last->{to} =~ /^(?:reserved|redeemed)$/ && "$last->{by} $last->{buyer}" ne join ' ', $by, $event->{buyer} // '') {
+        $self->_broken($order, "$event->{type} of $name, but it was $last->{by}'s");
     }
 
-    $coupon->{last} = { map { $_ => $event->{$_} } qw(to order_key buyer type) };
+    $coupon->{last} = { to => $event->{to}, by => $by, buyer => $event->{buyer} // '' };
     $order->{steps}++;
+}
+
+
+# one claim, one coupon, of which there is one event; as many as there may be
+
+sub _claim_event
+{
+    my ($self, $user, $event) = @_;
+    my $claim = defined $user && $self->{world}{claims}{"$user $event->{key}"};
+
+    return $self->{broken}->('a claim that nobody sent: ' . $JSON->encode($event)) if !$claim;
+
+    $self->{broken}->("$user $event->{key} claimed twice") if defined $claim->{told};
+    $claim->{told} = $event->{serial};
+
+    my $terms = $self->{world}{campaigns}{$event->{campaign}}[-1]{claim};
+    my $given = ++$self->{given}{$event->{campaign}};
+    my $his = ++$self->{given}{"$event->{campaign} $user"};
+
+    $self->{broken}->("$event->{campaign}: $given of $terms->{stock} are given out") if $given > $terms->{stock};
+    $self->{broken}->("$event->{campaign}: $user has $his of $terms->{user}") if $his > $terms->{user};
+}
+
+
+sub claims
+{
+    my ($self) = @_;
+
+    for my $claim (grep { defined $_->{code} } values %{$self->{world}{claims}}) {
+        my $serial = $self->{world}{coupons}{$claim->{code}}{serial};
+
+        $self->{broken}->("$claim->{user} $claim->{key} claimed $claim->{code}, the log does not know it")
+            if ($claim->{told} // -1) != $serial;
+    }
 }
 
 
@@ -356,7 +462,7 @@ sub compare
     for my $name (grep { $self->{coupons}{$_}{shown} } keys %{$self->{coupons}}) {
         my $coupon = $self->{coupons}{$name};
         my $last = $coupon->{last} // { to => 'issued' };
-        my $order = $last->{to} =~ /^(?:reserved|redeemed)$/ ? $last->{order_key} : '-';
+        my $order = $last->{to} =~ /^(?:reserved|redeemed)$/ ? $last->{by} : '-';
         my $shown = delete $coupon->{shown};
 
         $self->{broken}->("coupon $name is $shown->{state} by $shown->{order}, the log says $last->{to} by $order")
@@ -369,7 +475,7 @@ sub compare
 
         # an order is not told before its answer; one that was let go of was never one
 
-        next if $state eq 'pending' || ($state eq 'none' && $told =~ /^(?:none|failed)$/) || $state eq $told;
+        next if $order->isa('Model::Cart') || $state eq 'pending' || ($state eq 'none' && $told =~ /^(?:none|failed)$/) || $state eq $told;
         $self->_broken($order, "the store has it as $state, the log says $told");
     }
 }

@@ -9,14 +9,18 @@ package Model::World;
 #
 #   $world->campaign(id => 'c', fixed => 1000, total => 7, user => 2, until => ...)     now, or changed
 #   $world->coupon(code => ..., campaign => 'c', serial => 0, holder => 'u1')
+#   $world->claim_sent($user, $key, $campaign), claimed($claim, $code, $replay), claim_denied($claim, $reason)
 #   $world->sent($op), reached($op, $verdict), answered($op, $what), refused($op), silent($op)
 #
-# An op is a request: {n, type (order confirm cancel), order (Model::Order), time, ...}.
+# An op is a request: {n, type (order confirm cancel redeem rollback), order (Model::Order or
+# Model::Redemption), time, ...}.
 
 use strict;
 use warnings;
 
+use Model::Cart;
 use Model::Order;
+use Model::Redemption;
 
 
 sub new
@@ -74,6 +78,25 @@ sub order
 }
 
 
+sub cart
+{
+    my ($self, $user, $key, %new) = @_;
+
+    return $self->{carts}{$key} //= Model::Cart->new(%new, user => $user, key => $key, clock => $self->{clock}, history => []);
+}
+
+
+# a redemption in a shop, by its number
+
+sub redemption
+{
+    my ($self, $number, $code) = @_;
+
+    return $self->{redemptions}{$number} //= Model::Redemption->new(user => $self->{coupons}{$code}{holder} || 'till',
+        key => $number, clock => $self->{clock}, first => $self->{clock}->now, history => []);
+}
+
+
 # requests and their answers
 
 sub sent
@@ -119,6 +142,46 @@ sub reached
 }
 
 
+# a cart's request at the storefront: {codes} of the verdict
+
+sub cart_reached
+{
+    my ($self, $op, $verdict) = @_;
+    my $cart = $op->{order};
+    my @named = map { $_->{code} } @{$verdict->{coupons}};
+    my $coupons = $cart->{contents} && $cart->{contents}[0] ? $cart->{contents}[0]{coupons} : [];
+    my $mask = join '', map { my $code = $_; (grep { $_ eq $code } @named) ? 1 : 0 } @$coupons;
+    my $type = $op->{type};
+
+    $self->_note($cart, "$op->{n} reached the storefront, coupons $mask of @$coupons");
+
+    if ($type ne 'remove') {
+        $self->_check_owner($op, $_) for @named;
+    }
+
+    if ($type eq 'apply' && (@named != 1 || $named[0] ne $op->{codes}[0])) {
+        $self->_broken($cart, "$op->{n} applies $op->{codes}[0], its verdict names @named");
+    }
+
+    $self->_broken($cart, "$op->{n} cannot have been forwarded with $mask")
+        if !$cart->reached($op->{n}, $type eq 'complete' ? "fwd:$mask" : 'fwd');
+    $self->_look($cart);
+}
+
+
+sub cart_effect
+{
+    my ($self, $op, $type, %more) = @_;
+
+    # what an order does not list is refused, too
+
+    $op->{order}{cause}{$_} = 1 for 'failed', $type eq 'ordered' ? 'accepted' : ();
+    $op->{order}->effect({ n => "$type$op->{n}", type => $type, place => $op->{place}, outcome => $op->{n}, %more });
+    $self->_note($op->{order}, "$op->{n}: the storefront answers, $type");
+    $self->_look($op->{order});
+}
+
+
 # an order without coupons that went on without the store: it may or may not be there
 
 sub degraded
@@ -156,11 +219,13 @@ sub over
 
 sub answered
 {
-    my ($self, $op, $result, $what) = @_;
+    my ($self, $op, $result, $what, $own) = @_;
     my $order = $op->{order};
 
     $self->_note($order, "$op->{n} was answered: $what");
     $self->_check_denial($op) if $result eq 'coupon';
+    $self->_check_own($op) if $own;
+    $self->_check_taken($op) if $op->{type} eq 'redeem' && $result eq 'ok';
 
     $self->_broken($order, "$op->{n} cannot have been answered \"$what\"") if !$order->answered($op->{n}, $result);
     $self->_look($order);
@@ -183,8 +248,9 @@ sub silent
 
     # nobody forwarded it, so that the gateway takes it back; or it was on its way, and that is not known
 
+    $op->{order}{cause}{let_go} = 1 if $op->{type} =~ /^(?:order|apply|remove|complete)$/;
+
     if ($op->{type} eq 'order') {
-        $op->{order}{cause}{let_go} = 1;
         $op->{order}->effect({ n => "?$op->{n}", type => 'unknown', try => $op->{n}, outcome => $op->{n} });
     }
 
@@ -198,7 +264,7 @@ sub time_passed
 {
     my ($self) = @_;
 
-    for my $order (grep { !$_->{asleep} } values %{$self->{orders}}) {
+    for my $order (grep { !$_->{asleep} } map { values %{$self->{$_} || {}} } qw(orders carts redemptions)) {
         $order->time_passed;
         $self->_look($order);
     }
@@ -241,6 +307,20 @@ sub _rivals
     my ($self, $order, $code) = @_;
 
     return grep { $_->{order} != $order } values %{$self->{uses}{$code} || {}};
+}
+
+
+# a coupon that was taken without the storefront
+
+sub _check_taken
+{
+    my ($self, $op) = @_;
+
+    for my $code (@{$op->{order}{contents}[$op->{gen}]{coupons}}) {
+        $self->_check_owner($op, $code);
+        $self->_check_limits($op, $code);
+        $self->_check_window($op, $code);
+    }
 }
 
 
@@ -343,20 +423,19 @@ sub _check_denial
 {
     my ($self, $op) = @_;
     my $order = $op->{order};
-    my $content = $order->{contents}[$op->{gen}];
+    my $content = $order->{contents}[$op->{gen} // 0];
     my $now = $self->{clock}->now;
     my %counted;
 
-    for my $code (@{$content->{coupons}}) {
+    for my $code (@{$op->{codes} // $content->{coupons}}) {
         my $coupon = $self->{coupons}{$code} or return;
         my @versions = $self->versions($coupon->{campaign}, $op->{time}, $now);
         my (undef, $latest) = $self->{clock}->range($op->{time});
 
         return if $coupon->{holder} && $coupon->{holder} ne $order->{user};
+        return if $op->{type} eq 'redeem' && !$coupon->{holder} && grep { $_->{user} } @versions;   # whom to count on?
         return if grep { $_->{maybe} || $_->{until} >= $op->{time} } $self->_rivals($order, $code);
         return if grep { !$_->{enabled} || ($_->{until} && $latest >= $_->{until}) } @versions;
-        return if $self->{void}{$code};
-
         my $own = $counted{$coupon->{campaign}}++;
 
         for my $limit ('total', 'user') {
@@ -369,6 +448,90 @@ sub _check_denial
     }
 
     $self->_broken($order, "$op->{n}: nothing is wrong with the order's coupons, and they were refused");
+}
+
+
+# Claims: one coupon for one key, no more than there are, and no more to one than he may have.
+
+sub claim_sent
+{
+    my ($self, $user, $key, $campaign) = @_;
+    my $claim = $self->{claims}{"$user $key"} //= { user => $user, key => $key, campaign => $campaign, tries => 0 };
+
+    $claim->{tries}++;
+
+    return $claim;
+}
+
+
+sub claimed
+{
+    my ($self, $claim, $code, $replay) = @_;
+    my $of = "$claim->{user} $claim->{key} claims from $claim->{campaign}";
+    my $terms = $self->{campaigns}{$claim->{campaign}}[-1]{claim};
+
+    # who was the first may be answered last
+
+    if (defined $claim->{code}) {
+        return if $claim->{code} eq $code && ($replay || !$claim->{first}++);
+        return $self->{broken}->("$of: $code" . ($replay ? '' : ' for the first time') . ", it was $claim->{code}");
+    }
+
+    $self->{broken}->("$of: a repetition of nothing") if $replay && $claim->{tries} < 2;
+    $self->{broken}->("$of: $code is claimed already") if $self->{coupons}{$code};
+
+    $claim->{code} = $code;
+    $claim->{first} = 1 if !$replay;
+    $self->coupon(code => $code, campaign => $claim->{campaign}, serial => _serial($code), holder => $claim->{user});
+
+    my @given = grep { defined $_->{code} && $_->{campaign} eq $claim->{campaign} } values %{$self->{claims}};
+    my @his = grep { $_->{user} eq $claim->{user} } @given;
+
+    $self->{broken}->("$of: number " . @given . " of $terms->{stock}") if @given > $terms->{stock};
+    $self->{broken}->("$of: number " . @his . " of $terms->{user}") if @his > $terms->{user};
+}
+
+
+sub claim_denied
+{
+    my ($self, $claim, $code) = @_;
+    my $terms = $self->{campaigns}{$claim->{campaign}}[-1]{claim};
+    my @others = grep { $_ != $claim && $_->{campaign} eq $claim->{campaign} } values %{$self->{claims}};
+    my @his = grep { $_->{user} eq $claim->{user} } @others;
+
+    return if !defined $claim->{code} && $code eq 'COUPON_STOCK_EMPTY' && @others >= $terms->{stock};
+    return if !defined $claim->{code} && $code eq 'COUPON_CUSTOMER_LIMIT' && @his >= $terms->{user};
+
+    $self->{broken}->("$claim->{user} $claim->{key} is refused a coupon of $claim->{campaign}: $code");
+}
+
+
+# A code begins with version 2, key id 4, campaign 14, serial 30 bits, five to a character.
+
+sub _serial
+{
+    my ($code) = @_;
+    my $serial = 0;
+
+    $serial = $serial * 32 + index '0123456789ABCDEFGHJKMNPQRSTVWXYZ', $_ for split //, substr $code, 4, 6;
+
+    return $serial;
+}
+
+
+# An order in doubt that has the coupon is told of to its own buyer only.
+
+sub _check_own
+{
+    my ($self, $op) = @_;
+    my $order = $op->{order};
+
+    for my $code (@{$op->{codes} // $order->{contents}[$op->{gen} // 0]{coupons}}) {
+        return if grep { $_->{order}{user} eq $order->{user} && ($_->{maybe} || $_->{until} >= $op->{time}) }
+            $self->_rivals($order, $code);
+    }
+
+    $self->_broken($order, "$op->{n} was told of an order in doubt, which is not the buyer's");
 }
 
 
