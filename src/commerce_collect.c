@@ -9,15 +9,18 @@
 #define COMMERCE_COLLECT_EVENT  1024
 
 
-static const char  commerce_collect_kinds[] = "oqb";
+static const char  commerce_collect_kinds[] = "oqQb";
 
 
 static void commerce_collect_record(commerce_reader_t *reader, commerce_txn_t *txn,
     const commerce_retention_t *retention, commerce_time_t now, char kind, commerce_str_t name,
     commerce_str_t value, uint64_t version, commerce_collected_t *collected);
+static int commerce_collect_parked(commerce_reader_t *reader, commerce_txn_t *txn, int64_t kept,
+    commerce_time_t now, char kind, commerce_str_t name);
 static bool commerce_collect_over(commerce_time_t since, int64_t kept, commerce_time_t now);
 static int commerce_collect_order(commerce_reader_t *reader, commerce_txn_t *txn, int64_t kept,
     commerce_time_t now, commerce_str_t value, uint64_t version);
+static int commerce_collect_refunds(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order);
 static bool commerce_collect_order_over(const commerce_order_t *order);
 static int commerce_collect_order_coupon(commerce_reader_t *reader, commerce_txn_t *txn,
     const commerce_order_t *order, const commerce_order_coupon_t *use);
@@ -78,9 +81,8 @@ commerce_collect_record(commerce_reader_t *reader, commerce_txn_t *txn,
     const commerce_retention_t *retention, commerce_time_t now, char kind, commerce_str_t name,
     commerce_str_t value, uint64_t version, commerce_collected_t *collected)
 {
-    int                 rc;
-    commerce_buyer_t    buyer;
-    commerce_parked_t   parked;
+    int               rc;
+    commerce_buyer_t  buyer;
 
     switch (kind) {
 
@@ -90,14 +92,9 @@ commerce_collect_record(commerce_reader_t *reader, commerce_txn_t *txn,
         break;
 
     case 'q':
-        name = commerce_copy(txn->arena, name);
-        rc = commerce_parked_read(reader, name, &parked, &version);
-
-        if (rc == COMMERCE_OK && commerce_collect_over(parked.time, retention->parked, now)) {
-            commerce_parked_remove(txn, reader->shop, name, version);
-            collected->parked++;
-        }
-
+    case 'Q':
+        rc = commerce_collect_parked(reader, txn, retention->parked, now, kind, commerce_copy(txn->arena, name));
+        collected->parked += rc == COMMERCE_OK;
         break;
 
     default:
@@ -111,6 +108,49 @@ commerce_collect_record(commerce_reader_t *reader, commerce_txn_t *txn,
     }
 
     collected->unreadable += rc == COMMERCE_ERROR;
+}
+
+
+/* as old as the latest of those that wait there; for an order that is there they wait as long as it is */
+
+static int
+commerce_collect_parked(commerce_reader_t *reader, commerce_txn_t *txn, int64_t kept, commerce_time_t now,
+    char kind, commerce_str_t name)
+{
+    int                    rc;
+    unsigned               i;
+    uint64_t               version;
+    commerce_order_t      *order;
+    commerce_parked_t      parked;
+    commerce_parked_for_t  what = { COMMERCE_PARKED_ID, name, commerce_string("") };
+
+    if (kind == 'Q' && commerce_parked_parse(name, &what) != COMMERCE_OK) {
+        return COMMERCE_ERROR;
+    }
+
+    rc = commerce_parked_read(reader, &what, &parked, &version);
+
+    if (rc != COMMERCE_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < parked.count; i++) {
+        if (!commerce_collect_over(parked.notices[i].time, kept, now)) {
+            return COMMERCE_ABSENT;
+        }
+    }
+
+    if (what.kind == COMMERCE_PARKED_ORDER) {
+        order = commerce_alloc(txn->arena, sizeof(commerce_order_t));
+
+        if (order == NULL || commerce_order_read(reader, what.user, what.name, order, NULL) != COMMERCE_ABSENT) {
+            return COMMERCE_ABSENT;
+        }
+    }
+
+    commerce_parked_remove(txn, reader->shop, &what, version);
+
+    return COMMERCE_OK;
 }
 
 
@@ -156,7 +196,30 @@ commerce_collect_order(commerce_reader_t *reader, commerce_txn_t *txn, int64_t k
 
     commerce_order_remove(txn, reader->shop, order, version);
 
-    return COMMERCE_OK;
+    return commerce_collect_refunds(reader, txn, order);
+}
+
+
+/* its refunds; payments and transactions stay, as coupons do: what is forgotten could pay again */
+
+static int
+commerce_collect_refunds(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order)
+{
+    int                rc;
+    commerce_str_t     after;
+    commerce_refund_t  refund;
+
+    for (after = commerce_string(""); ; after = refund.number) {
+        rc = commerce_refund_next(reader, order->user, order->key, after, &refund);
+
+        if (rc != COMMERCE_OK) {
+            break;
+        }
+
+        commerce_refund_remove(txn, reader->shop, &refund);
+    }
+
+    return rc == COMMERCE_ABSENT ? COMMERCE_OK : rc;
 }
 
 
@@ -165,7 +228,9 @@ commerce_collect_order_over(const commerce_order_t *order)
 {
     unsigned  i;
 
-    if (order->doubt != 0 || order->due != COMMERCE_FOREVER) {
+    if (order->doubt != 0 || order->due != COMMERCE_FOREVER
+        || (order->state == COMMERCE_ORDER_PLACED && order->receipt_count != 0))
+    {
         return false;
     }
 

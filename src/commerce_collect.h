@@ -5,10 +5,11 @@
  *
  *   order    made longer ago than `orders`, its outcome known, not in doubt, nothing of it reserved, nothing due.  A
  *            coupon that it redeemed stays redeemed, by an order that is not named any more.
- *   parked   a notice for an order that never came, older than `parked`
+ *   parked   notices for what never came, the latest older than `parked`
  *   buyer    whose binding ended, and who was last seen with a link, longer ago than `buyers`
  *
- * Coupons, claims, redemptions and counters stay: a spent coupon whose record is gone could be spent again.
+ * An order's refunds go with it.  Coupons, claims, redemptions, payments, transactions and counters stay: a spent
+ * coupon whose record is gone could be spent again, a transaction could pay again.
  */
 
 #ifndef COMMERCE_COLLECT_H

@@ -100,6 +100,10 @@ commerce_coupon_rollback(commerce_coupon_t *coupon, commerce_str_t order_user,
         return COMMERCE_R(COUPON_IDEMPOTENT_REPLAY);
     }
 
+    if (coupon->cycles >= COMMERCE_COUPON_CYCLES) {
+        return COMMERCE_R(COUPON_ROLLBACK_CYCLES);
+    }
+
     commerce_coupon_issue(coupon, now);
     coupon->cycles++;
 

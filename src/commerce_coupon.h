@@ -24,6 +24,8 @@ typedef enum {
     COMMERCE_COUPON_STATES
 } commerce_coupon_state_t;
 
+#define COMMERCE_COUPON_CYCLES  10      /* times that one comes back after it was redeemed */
+
 const char *commerce_coupon_state_name(commerce_coupon_state_t state);
 
 /*
@@ -82,7 +84,8 @@ commerce_time_t commerce_coupon_end(const commerce_campaign_t *campaign, const c
  *             COUPON_ALREADY_REDEEMED; COUPON_HELD_BY_OTHER_ORDER; COUPON_VOID
  *   redeem    OK; COUPON_IDEMPOTENT_REPLAY; COUPON_RESERVATION_LOST (issued, or another order has it)
  *   release   OK; COUPON_IDEMPOTENT_REPLAY (not this order's any more, or issued already)
- *   rollback  OK (redeemed by this order -> issued); COUPON_IDEMPOTENT_REPLAY
+ *   rollback  OK (redeemed by this order -> issued); COUPON_IDEMPOTENT_REPLAY; COUPON_ROLLBACK_CYCLES (it came back
+ *             too often: it stays redeemed)
  */
 commerce_reason_t commerce_coupon_reserve(commerce_coupon_t *coupon, commerce_str_t order_user,
     commerce_str_t order_key, commerce_time_t now);

@@ -5,6 +5,8 @@
 #include <openssl/rand.h>
 
 #include "commerce_event.h"
+#include "commerce_payment.h"
+#include "commerce_refund.h"
 
 
 #define COMMERCE_EVENT_HEAD      512    /* id, type, time, shop, fp and punctuation */
@@ -18,7 +20,10 @@ static uint64_t commerce_event_mix(uint64_t hash, uint64_t word);
 static void commerce_event_write_fen(commerce_write_t *w, const char *name, commerce_fen_t fen);
 static const commerce_credit_t *commerce_event_credit(const commerce_order_t *order,
     int index);
-static void commerce_event_write_lines(commerce_write_t *w, const commerce_order_t *order);
+static void commerce_event_write_lines(commerce_write_t *w, const commerce_order_t *order,
+    const commerce_balance_t *balance);
+static void commerce_event_write_sale(commerce_write_t *w, const commerce_order_t *order,
+    const commerce_balance_t *balance);
 static void commerce_event_write_coupons(commerce_write_t *w, const commerce_order_t *order);
 static void commerce_event_write_doubt(commerce_write_t *w, unsigned doubt);
 static size_t commerce_event_texts(size_t a, size_t b, size_t c, size_t d);
@@ -174,6 +179,12 @@ commerce_event_order_size(const commerce_order_t *order)
         size += COMMERCE_EVENT_PART + commerce_event_texts(coupon->campaign_id.len, 0, 0, 0);
     }
 
+    for (i = 0; i < order->receipt_count; i++) {
+        size += COMMERCE_EVENT_PART
+                + commerce_event_texts(order->receipts[i].payment.len,
+                                       order->receipts[i].transaction.len, 0, 0);
+    }
+
     return size;
 }
 
@@ -181,8 +192,16 @@ commerce_event_order_size(const commerce_order_t *order)
 void
 commerce_event_write_order(commerce_write_t *w, const commerce_order_t *order)
 {
-    uint8_t   policy[8];
-    unsigned  i;
+    uint8_t              policy[8];
+    unsigned             i;
+    commerce_balance_t   paid, *balance;
+
+    balance = NULL;
+
+    if (order->paid || order->refund_count != 0) {
+        commerce_refund_balance(order, &paid);
+        balance = &paid;
+    }
 
     commerce_write_text(w, "order_key", order->key);
     commerce_write_optional(w, "order_id", order->id);
@@ -193,7 +212,8 @@ commerce_event_write_order(commerce_write_t *w, const commerce_order_t *order)
     commerce_event_write_fen(w, "discount", order->discount);
     commerce_event_write_fen(w, "payable", order->payable);
 
-    commerce_event_write_lines(w, order);
+    commerce_event_write_sale(w, order, balance);
+    commerce_event_write_lines(w, order, balance);
     commerce_event_write_credits(w, order);
     commerce_event_write_coupons(w, order);
     commerce_event_write_doubt(w, order->doubt);
@@ -309,7 +329,8 @@ commerce_event_credit(const commerce_order_t *order, int index)
 
 
 static void
-commerce_event_write_lines(commerce_write_t *w, const commerce_order_t *order)
+commerce_event_write_lines(commerce_write_t *w, const commerce_order_t *order,
+    const commerce_balance_t *balance)
 {
     unsigned                  i;
     const commerce_line_t    *line;
@@ -331,6 +352,12 @@ commerce_event_write_lines(commerce_write_t *w, const commerce_order_t *order)
         commerce_event_write_fen(w, "amount", line->amount);
         commerce_write_int(w, "discount", line->discount);
 
+        if (balance != NULL) {
+            commerce_event_write_fen(w, "paid", balance->paid[i]);
+            commerce_event_write_fen(w, "refunded", balance->refunded[i]);
+            commerce_event_write_fen(w, "net", balance->net[i]);
+        }
+
         if (credit != NULL) {
             commerce_write_optional(w, "seller", credit->seller_id);
             commerce_write_optional(w, "tier2", credit->tier2_id);
@@ -342,6 +369,52 @@ commerce_event_write_lines(commerce_write_t *w, const commerce_order_t *order)
     }
 
     commerce_write_close(w, ']');
+}
+
+
+/* money that came, and went back; nothing of it before the first notice of either */
+
+static void
+commerce_event_write_sale(commerce_write_t *w, const commerce_order_t *order,
+    const commerce_balance_t *balance)
+{
+    unsigned                   i;
+    const commerce_receipt_t  *receipt;
+
+    if (order->freight != 0) {
+        commerce_write_int(w, "freight", order->freight);
+    }
+
+    if (order->receipt_count != 0) {
+        commerce_event_write_fen(w, "due", commerce_payment_due(order));
+        commerce_event_write_fen(w, "received", commerce_payment_received(order));
+        commerce_write_open(w, "payments", '[');
+
+        for (i = 0; i < order->receipt_count; i++) {
+            receipt = &order->receipts[i];
+
+            commerce_write_open(w, NULL, '{');
+            commerce_write_optional(w, "payment", receipt->payment);
+            commerce_write_optional(w, "transaction", receipt->transaction);
+            commerce_event_write_fen(w, "amount", receipt->amount);
+            commerce_write_close(w, '}');
+        }
+
+        commerce_write_close(w, ']');
+    }
+
+    if (order->freeze != 0) {
+        commerce_write_int(w, "freeze", order->freeze);
+    }
+
+    if (order->settled != 0) {
+        commerce_write_int(w, "settled", order->settled);
+    }
+
+    if (balance != NULL && order->refund_count != 0) {
+        commerce_write_int(w, "refunds", order->refund_count);
+        commerce_write_int(w, "refunded", balance->refunded_goods + balance->refunded_rest);
+    }
 }
 
 

@@ -2,7 +2,7 @@
  * Copyright (C) ngx_commerce authors
  */
 
-#include "commerce_ledger_coupons.h"
+#include "commerce_ledger_unit.h"
 #include "commerce_rules.h"
 
 
@@ -15,10 +15,8 @@ static commerce_reason_t commerce_ledger_retake(commerce_ledger_work_t *work, un
     commerce_campaign_t *campaign);
 static int commerce_ledger_answer(commerce_ledger_t *ledger, const commerce_order_t *order,
     const commerce_answer_t *answer, commerce_answer_t *usable, bool *taken);
-static commerce_effect_t commerce_ledger_move(commerce_ledger_work_t *work, commerce_step_t step,
-    const commerce_answer_t *answer, bool taken);
-static void commerce_ledger_join(commerce_ledger_work_t *work, const commerce_order_t *before,
-    commerce_reason_t *reason);
+static void commerce_ledger_answered(commerce_ledger_unit_t *unit,
+    commerce_ledger_work_t *work);
 
 
 commerce_reason_t
@@ -322,11 +320,11 @@ commerce_ledger_resolve(commerce_ledger_t *ledger, commerce_order_t *order, uint
     commerce_order_t        before;
     commerce_answer_t       usable;
     commerce_effect_t       effect;
-    commerce_ledger_work_t  work = { .ledger = ledger, .order = order };
+    commerce_reason_t       reason;
+    commerce_ledger_unit_t  unit;
+    commerce_ledger_work_t  work;
 
-    before = *order;
     taken = false;
-    work.by = by;
 
     if (step != COMMERCE_STEP_ACCEPTED) {
         answer = NULL;
@@ -339,60 +337,59 @@ commerce_ledger_resolve(commerce_ledger_t *ledger, commerce_order_t *order, uint
         answer = &usable;
     }
 
+    commerce_ledger_start(&unit, ledger);
+    commerce_ledger_attend(&unit, &work, order, &before, version);
+    work.by = by;
+
     effect = commerce_ledger_move(&work, step, answer, taken);
 
     if (!effect.changed) {
         return effect.reason;
     }
 
-    if (effect.removed) {
-        commerce_order_remove(ledger->txn, ledger->reader->shop, &before, version);
+    if (step == COMMERCE_STEP_ACCEPTED) {
+        commerce_ledger_answered(&unit, &work);
 
-    } else {
-        commerce_ledger_join(&work, &before, &effect.reason);
-        commerce_order_write(ledger->txn, ledger->reader->shop, order, version, &before);
+    } else if (step == COMMERCE_STEP_PAID || step == COMMERCE_STEP_CANCELLED) {
+        commerce_ledger_join_order(&unit, &work);
     }
 
-    commerce_ledger_doubt(ledger, &before, order);
-    commerce_ledger_store(&work);
+    reason = commerce_ledger_finish(&unit);
 
-    return commerce_ledger_result(&work, work.lost ? COMMERCE_R(COUPON_RESERVATION_LOST)
-                                                   : effect.reason);
+    if (reason != COMMERCE_R(OK)) {
+        return reason;
+    }
+
+    return work.lost ? COMMERCE_R(COUPON_RESERVATION_LOST) : work.reason;
 }
 
 
-commerce_reason_t
-commerce_ledger_park(commerce_ledger_t *ledger, commerce_str_t id, commerce_step_t step)
+/*
+ * What came before the answer had named the order: notices about its id, money of its payment, money
+ * that covers what it turns out to cost.  The transaction compares where nothing is found.
+ */
+
+static void
+commerce_ledger_answered(commerce_ledger_unit_t *unit, commerce_ledger_work_t *work)
 {
-    int                rc;
-    uint64_t           version;
-    commerce_parked_t  parked;
+    commerce_order_t       *order = work->order;
+    commerce_parked_for_t   what;
 
-    if ((step != COMMERCE_STEP_PAID && step != COMMERCE_STEP_CANCELLED)
-        || !commerce_id_valid(id))
-    {
-        return COMMERCE_R(INTERNAL);
+    if (order->id.len != 0 && !commerce_equal(work->before->id, order->id)) {
+        memset(&what, 0, sizeof(commerce_parked_for_t));
+        what.kind = COMMERCE_PARKED_ID;
+        what.name = order->id;
+
+        commerce_ledger_join(unit, work, &what);
     }
 
-    rc = commerce_parked_read(ledger->reader, id, &parked, &version);
-
-    if (rc == COMMERCE_ERROR) {
-        return COMMERCE_R(INTERNAL);
+    if (order->payment.len != 0 && !commerce_equal(work->before->payment, order->payment)) {
+        commerce_ledger_cover(unit, work, order->payment);
     }
 
-    if (rc == COMMERCE_OK && (parked.step == step || step == COMMERCE_STEP_PAID)) {
-        return COMMERCE_R(ORDER_REPLAY);
+    if (order->state == COMMERCE_ORDER_PLACED && commerce_payment_complete(order)) {
+        commerce_ledger_pay(unit, work);
     }
-
-    parked.step = step;
-    parked.time = ledger->now;
-
-    /* the order may be placed at this very moment: then this must not be parked beside it */
-
-    commerce_order_vacant(ledger->txn, ledger->reader->shop, id);
-    commerce_parked_write(ledger->txn, ledger->reader->shop, id, &parked, version);
-
-    return ledger->txn->failed ? COMMERCE_R(INTERNAL) : COMMERCE_R(ORDER_UNKNOWN);
 }
 
 
@@ -411,6 +408,10 @@ commerce_ledger_answer(commerce_ledger_t *ledger, const commerce_order_t *order,
         usable->id = commerce_string("");
     }
 
+    if (!commerce_id_valid(answer->payment)) {
+        usable->payment = commerce_string("");
+    }
+
     if (usable->id.len == 0 || commerce_equal(usable->id, order->id)) {
         return COMMERCE_OK;
     }
@@ -427,139 +428,6 @@ commerce_ledger_answer(commerce_ledger_t *ledger, const commerce_order_t *order,
     }
 
     return COMMERCE_OK;
-}
-
-
-/* one step with its coupons and events; the records are written later */
-
-static commerce_effect_t
-commerce_ledger_move(commerce_ledger_work_t *work, commerce_step_t step,
-    const commerce_answer_t *answer, bool taken)
-{
-    commerce_effect_t  effect;
-    commerce_reason_t  reason;
-
-    work->doubt = work->order->doubt;
-    effect = commerce_order_step(work->order, step, answer, work->ledger->now);
-
-    if (!effect.changed) {
-        return effect;
-    }
-
-    if (work->by.len == 0) {
-        work->by = (step == COMMERCE_STEP_DUE) ? commerce_string("deadline")
-                   : (step == COMMERCE_STEP_PAID || step == COMMERCE_STEP_CANCELLED)
-                     ? commerce_string("notice") : commerce_string("answer");
-    }
-
-    reason = (step == COMMERCE_STEP_REFUSED) ? COMMERCE_R(COUPON_UPSTREAM_REJECTED)
-             : (step == COMMERCE_STEP_DUE) ? COMMERCE_R(ORDER_DEADLINE) : COMMERCE_R(OK);
-
-    work->lost = false;
-    commerce_ledger_coupons(work, effect.coupons, reason);
-
-    reason = work->lost ? COMMERCE_R(COUPON_RESERVATION_LOST) : effect.reason;
-
-    if (taken && reason == COMMERCE_R(OK)) {
-        reason = COMMERCE_R(ORDER_REPLAY);
-    }
-
-    commerce_ledger_order_event(work, step == COMMERCE_STEP_PAID ? "paid" : "order", reason);
-
-    return effect;
-}
-
-
-/*
- * A notice may have come before the order had its id.  It is looked for exactly when the id is new,
- * and the transaction compares either way: a notice that is being parked now conflicts.
- */
-
-static void
-commerce_ledger_join(commerce_ledger_work_t *work, const commerce_order_t *before,
-    commerce_reason_t *reason)
-{
-    int                 rc;
-    bool                lost;
-    uint64_t            version;
-    commerce_effect_t   effect;
-    commerce_parked_t   parked;
-    commerce_ledger_t  *ledger = work->ledger;
-
-    if (work->order->id.len == 0 || commerce_equal(before->id, work->order->id)) {
-        return;
-    }
-
-    rc = commerce_parked_read(ledger->reader, work->order->id, &parked, &version);
-
-    if (rc == COMMERCE_ERROR) {
-        work->failed = true;
-        return;
-    }
-
-    if (rc == COMMERCE_ABSENT) {
-        commerce_parked_vacant(ledger->txn, ledger->reader->shop, work->order->id);
-        return;
-    }
-
-    lost = work->lost;
-    effect = commerce_ledger_move(work, parked.step, NULL, false);
-    work->lost = work->lost || lost;
-
-    if (*reason == COMMERCE_R(OK) && effect.reason != COMMERCE_R(ORDER_REPLAY)) {
-        *reason = effect.reason;
-    }
-
-    commerce_parked_remove(ledger->txn, ledger->reader->shop, work->order->id, version);
-}
-
-
-void
-commerce_ledger_doubt(commerce_ledger_t *ledger, const commerce_order_t *before,
-    const commerce_order_t *order)
-{
-    int64_t  n;
-
-    n = (order->doubt != 0) - (before->doubt != 0);
-
-    if (n != 0) {
-        commerce_txn_add(ledger->txn,
-                         commerce_counter_doubt(ledger->txn->arena, ledger->reader->shop), n,
-                         COMMERCE_FOREVER, 0);
-    }
-}
-
-
-void
-commerce_ledger_order_event(commerce_ledger_work_t *work, const char *type,
-    commerce_reason_t reason)
-{
-    char               *buffer;
-    size_t              size;
-    commerce_write_t    w;
-    commerce_ledger_t  *ledger = work->ledger;
-
-    size = commerce_event_order_size(work->order);
-    buffer = ledger->txn->arena->alloc(ledger->txn->arena->owner, size);
-
-    if (buffer == NULL) {
-        work->failed = true;
-        return;
-    }
-
-    commerce_event_start(&w, buffer, size, ledger->events, type, ledger->reader->shop,
-                         ledger->now_us);
-    commerce_event_write_order(&w, work->order);
-
-    if (reason != COMMERCE_R(OK)) {
-        commerce_write_text(&w, "reason", commerce_reason(reason)->name);
-    }
-
-    if (work->doubt != 0 && work->order->doubt == 0) {
-        commerce_write_text(&w, "resolved", work->by);
-    }
-
-    commerce_ledger_add_event(work, &w);
 }
 
 

@@ -85,8 +85,8 @@ commerce_reason_t commerce_ledger_reopen(commerce_ledger_t *ledger, commerce_ord
 /*
  * One step of an order that was read with `version`.  Coupons are redeemed, released or rolled back with
  * their events (coupon_redeem, coupon_release, coupon_rollback), limits and the in-doubt counter follow, an
- * order event tells the new state (type "paid" for PAID, "order" otherwise).  ACCEPTED with an id that has a
- * parked notice applies that too.  PAID takes released coupons again if they are free (flag
+ * order event tells the new state (type "paid" for PAID, "order" otherwise).  ACCEPTED with an id or a payment
+ * that notices wait for applies these too, in the same transaction.  PAID takes released coupons again if they are free (flag
  * BUDGET_EXCEEDED_BY_NOTICE when over a limit, COUPON_EXPIRED after the campaign's end), else the use is lost:
  * COUPON_RESERVATION_LOST.
  * An id that another order of the shop has already is not taken over: the order stands without one, its
@@ -104,11 +104,27 @@ commerce_reason_t commerce_ledger_step(commerce_ledger_t *ledger, commerce_order
 commerce_reason_t commerce_ledger_resolve(commerce_ledger_t *ledger, commerce_order_t *order, uint64_t version,
     commerce_step_t step, const commerce_answer_t *answer, commerce_str_t by);
 
+/* what a notice did to each order that it is about */
+typedef struct {
+    commerce_order_t   *order;          /* as it is now */
+    commerce_reason_t   reason;
+} commerce_told_t;
+
 /*
- * A notice (PAID or CANCELLED) about an id that no order has: parked.  A cancellation takes the place of a
- * payment.  ORDER_UNKNOWN; ORDER_REPLAY if it is parked already; INTERNAL.  Conflicts when the order appears
- * meanwhile.
+ * A notice, by whatever it names (commerce_notice.h).  time is set to now.
+ *   PAID       money is noted once; each order that it covers is paid or partly paid; without amount: paid
+ *   CANCELLED, SETTLED  each order that it names makes the step
+ *   REFUNDED   the order's sums; when all is given back, the order is refunded and its coupons are rolled back
+ * What it tells of may not be there yet (no order of that id, a payment or transaction nobody told of, an order
+ * that is not paid): then it is parked, and joined when it is.
+ * OK, or what a step says (commerce_order.h), the first of several orders'; ORDER_REPLAY (nothing to do);
+ * ORDER_UNKNOWN, ORDER_NOT_PAID (parked); PAYMENT_PARTIAL, PAYMENT_EXCESS, REFUND_AFTER_SETTLE;
+ * COUPON_RESERVATION_LOST.  Refusals, with an empty transaction: ORDER_NOT_FOUND (no such key), ORDER_AMBIGUOUS (a
+ * refund of a payment that covers several orders), ORDER_MALFORMED, TRANSACTION_REUSED, REFUND_KEY_REUSED,
+ * REFUND_EXCEEDS_ORDER, NOTICE_LIMIT, ORDER_KEY_MALFORMED (it names nothing to go by, or no id); INTERNAL.
+ * told, count: the orders; in the transaction's arena.
  */
-commerce_reason_t commerce_ledger_park(commerce_ledger_t *ledger, commerce_str_t id, commerce_step_t step);
+commerce_reason_t commerce_ledger_notice(commerce_ledger_t *ledger, commerce_notice_t *notice,
+    commerce_told_t **told, unsigned *count);
 
 #endif

@@ -10,6 +10,7 @@
 
 
 static void commerce_ledger_redeem(commerce_ledger_work_t *work, unsigned i);
+static bool commerce_ledger_take_over(commerce_ledger_work_t *work, unsigned i);
 static void commerce_ledger_add(commerce_ledger_t *ledger, const commerce_count_op_t *ops,
     unsigned count, int sign);
 static bool commerce_ledger_full(commerce_ledger_t *ledger, const commerce_count_op_t *op);
@@ -63,6 +64,12 @@ commerce_ledger_give_back(commerce_ledger_work_t *work, unsigned i, commerce_rea
                                                work->ledger->now)
                     : commerce_coupon_release(coupon, work->order->user, work->order->key,
                                               work->ledger->now);
+
+    if (done == COMMERCE_R(COUPON_ROLLBACK_CYCLES)) {
+        commerce_ledger_coupon_event(work, i, "coupon_rollback", COMMERCE_COUPON_REDEEMED,
+                                     COMMERCE_COUPON_REDEEMED, done);
+        return;
+    }
 
     use->use = redeemed ? COMMERCE_USE_ROLLED_BACK : COMMERCE_USE_RELEASED;
 
@@ -217,6 +224,10 @@ commerce_ledger_load(commerce_ledger_work_t *work, unsigned i)
         return coupon;
     }
 
+    if (commerce_ledger_take_over(work, i)) {
+        return coupon;
+    }
+
     rc = commerce_coupon_read(work->ledger->reader, use->campaign, use->serial, coupon,
                               &work->versions[i]);
 
@@ -228,6 +239,36 @@ commerce_ledger_load(commerce_ledger_work_t *work, unsigned i)
     work->loaded[i] = true;
 
     return coupon;
+}
+
+
+/* another order of this transaction has changed it: the view still shows what it was before that */
+
+static bool
+commerce_ledger_take_over(commerce_ledger_work_t *work, unsigned i)
+{
+    unsigned                        k;
+    commerce_ledger_work_t         *other;
+    const commerce_order_coupon_t  *use = &work->order->coupons[i];
+
+    for (other = work->all != NULL ? *work->all : NULL; other != NULL; other = other->next) {
+        for (k = 0; k < other->order->coupon_count; k++) {
+            if (other->dirty[k] && other->coupons[k].campaign == use->campaign
+                && other->coupons[k].serial == use->serial)
+            {
+                work->coupons[i] = other->coupons[k];
+                work->versions[i] = other->versions[k];
+                work->loaded[i] = true;
+                work->dirty[i] = true;
+                other->dirty[k] = false;
+                other->loaded[k] = false;
+
+                return true;
+            }
+        }
+    }
+
+    return false;
 }
 
 

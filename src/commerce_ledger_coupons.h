@@ -14,7 +14,9 @@
 #include "commerce_ledger.h"
 
 /* one call's work; index: of the order's coupons */
-typedef struct {
+typedef struct commerce_ledger_work_s  commerce_ledger_work_t;
+
+struct commerce_ledger_work_s {
     commerce_ledger_t  *ledger;
     commerce_order_t   *order;
     commerce_coupon_t   coupons[COMMERCE_COUPONS_MAX];
@@ -25,7 +27,16 @@ typedef struct {
     commerce_str_t      by;                             /* who says so: for the event when the doubt ends */
     bool                lost;                           /* a use was lost */
     bool                failed;                         /* INTERNAL: nothing may be applied */
-} commerce_ledger_work_t;
+
+    /* of a unit (commerce_ledger_unit.h) */
+    commerce_order_t        *before;    /* as it was read */
+    uint64_t                 version;
+    bool                     changed;   /* the record is written */
+    bool                     removed;   /* ... or deleted */
+    commerce_reason_t        reason;    /* what became of it */
+    commerce_ledger_work_t  *next;
+    commerce_ledger_work_t **all;       /* the orders of the same transaction; NULL: it has no others */
+};
 
 /* carries out what a step decided, with counters and events; reason: of releases */
 void commerce_ledger_coupons(commerce_ledger_work_t *work, commerce_coupons_effect_t effect,

@@ -2,7 +2,7 @@
  * Copyright (C) ngx_commerce authors
  */
 
-#include "commerce_order.h"
+#include "commerce_payment.h"
 
 
 static commerce_effect_t commerce_order_accept(commerce_order_t *order,
@@ -12,10 +12,13 @@ static commerce_effect_t commerce_order_supplement(commerce_order_t *order,
 static commerce_effect_t commerce_order_refuse(commerce_order_t *order);
 static commerce_effect_t commerce_order_back_to_cart(commerce_order_t *order);
 static commerce_effect_t commerce_order_doubt(commerce_order_t *order);
-static commerce_effect_t commerce_order_pay(commerce_order_t *order);
+static commerce_effect_t commerce_order_pay(commerce_order_t *order, commerce_time_t now);
+static commerce_effect_t commerce_order_pay_part(commerce_order_t *order);
 static commerce_effect_t commerce_order_cancel(commerce_order_t *order);
 static commerce_effect_t commerce_order_approve(commerce_order_t *order);
 static void commerce_order_grace(commerce_order_t *order, commerce_time_t now);
+static commerce_effect_t commerce_order_refund(commerce_order_t *order);
+static commerce_effect_t commerce_order_settle(commerce_order_t *order, commerce_time_t now);
 static commerce_effect_t commerce_order_due_now(commerce_order_t *order, commerce_time_t now);
 static commerce_effect_t commerce_order_due_cart(commerce_order_t *order, commerce_time_t now);
 static commerce_effect_t commerce_order_compare(commerce_order_t *order,
@@ -55,11 +58,12 @@ commerce_use_name(commerce_use_t use)
 const char *
 commerce_step_name(commerce_step_t step)
 {
-    static const char *const  names[] = {
-        "accepted", "refused", "unknown", "paid", "cancelled", "due", "approved"
+    static const char *const  names[COMMERCE_STEPS] = {
+        "accepted", "refused", "unknown", "paid", "cancelled", "due", "approved", "partly_paid",
+        "refunded", "settled"
     };
 
-    return (unsigned) step < sizeof(names) / sizeof(names[0]) ? names[step] : "unknown";
+    return (unsigned) step < COMMERCE_STEPS ? names[step] : "unknown";
 }
 
 
@@ -140,11 +144,23 @@ commerce_order_step(commerce_order_t *order, commerce_step_t step,
         break;
 
     case COMMERCE_STEP_PAID:
-        effect = commerce_order_pay(order);
+        effect = commerce_order_pay(order, now);
+        break;
+
+    case COMMERCE_STEP_PARTLY_PAID:
+        effect = commerce_order_pay_part(order);
         break;
 
     case COMMERCE_STEP_CANCELLED:
         effect = commerce_order_cancel(order);
+        break;
+
+    case COMMERCE_STEP_REFUNDED:
+        effect = commerce_order_refund(order);
+        break;
+
+    case COMMERCE_STEP_SETTLED:
+        effect = commerce_order_settle(order, now);
         break;
 
     case COMMERCE_STEP_DUE:
@@ -205,8 +221,13 @@ commerce_order_accept(commerce_order_t *order, const commerce_answer_t *answer)
             order->id = answer->id;
         }
 
+        if (answer->payment.len != 0) {
+            order->payment = answer->payment;
+        }
+
         if (answer->payable >= 0) {
             order->payable = answer->payable;
+            order->freight = answer->freight;
         }
     }
 
@@ -236,6 +257,11 @@ commerce_order_supplement(commerce_order_t *order, const commerce_answer_t *answ
         order->id = answer->id;
     }
 
+    if (answer != NULL && order->payment.len == 0 && answer->payment.len != 0) {
+        order->payment = answer->payment;
+        named = true;
+    }
+
     if (order->state == COMMERCE_ORDER_CANCELLED) {
         effect = commerce_order_nothing(COMMERCE_R(ORDER_CLOSED));
         effect.changed = named;
@@ -249,7 +275,10 @@ commerce_order_supplement(commerce_order_t *order, const commerce_answer_t *answ
         order->payable = answer->payable;
         settles = !answer->disputed && commerce_order_agrees(order);
 
-        if (!settles) {
+        if (settles) {
+            order->freight = answer->freight;
+
+        } else {
             order->payable = payable;
         }
 
@@ -258,6 +287,7 @@ commerce_order_supplement(commerce_order_t *order, const commerce_answer_t *answ
 
         if (settles) {
             order->payable = answer->payable;
+            order->freight = answer->freight;
         }
     }
 
@@ -340,11 +370,13 @@ commerce_order_doubt(commerce_order_t *order)
 
 
 static commerce_effect_t
-commerce_order_pay(commerce_order_t *order)
+commerce_order_pay(commerce_order_t *order, commerce_time_t now)
 {
     commerce_effect_t  effect;
 
-    if (order->state == COMMERCE_ORDER_PAID) {
+    if (order->state == COMMERCE_ORDER_PAID || order->state == COMMERCE_ORDER_REFUNDED
+        || order->state == COMMERCE_ORDER_SETTLED)
+    {
         return commerce_order_nothing(COMMERCE_R(ORDER_REPLAY));
     }
 
@@ -362,11 +394,31 @@ commerce_order_pay(commerce_order_t *order)
     order->paid = true;
     order->doubt &= ~(unsigned) COMMERCE_DOUBT_UNKNOWN;
 
+    if (order->freeze_after != 0) {
+        order->freeze = now + order->freeze_after;
+    }
+
     if (order->doubt & COMMERCE_DOUBT_AMOUNT) {
         return commerce_order_changed(COMMERCE_COUPONS_KEEP, COMMERCE_R(AMOUNT_MISMATCH));
     }
 
-    return commerce_order_changed(COMMERCE_COUPONS_REDEEM, COMMERCE_R(OK));
+    return commerce_order_changed(COMMERCE_COUPONS_REDEEM,
+                                  commerce_payment_excess(order) > 0 ? COMMERCE_R(PAYMENT_EXCESS)
+                                                                     : COMMERCE_R(OK));
+}
+
+
+/* some of the money: the backend has the order, and the deadline must not let its coupons go */
+
+static commerce_effect_t
+commerce_order_pay_part(commerce_order_t *order)
+{
+    if (order->state == COMMERCE_ORDER_PENDING || order->state == COMMERCE_ORDER_UNKNOWN) {
+        order->state = COMMERCE_ORDER_PLACED;
+        order->doubt &= ~(unsigned) COMMERCE_DOUBT_UNKNOWN;
+    }
+
+    return commerce_order_changed(COMMERCE_COUPONS_KEEP, COMMERCE_R(PAYMENT_PARTIAL));
 }
 
 
@@ -415,6 +467,43 @@ commerce_order_approve(commerce_order_t *order)
 
 
 static commerce_effect_t
+commerce_order_refund(commerce_order_t *order)
+{
+    if (order->state == COMMERCE_ORDER_REFUNDED || order->state == COMMERCE_ORDER_CANCELLED) {
+        return commerce_order_nothing(COMMERCE_R(ORDER_REPLAY));
+    }
+
+    order->state = COMMERCE_ORDER_REFUNDED;
+    order->doubt = 0;
+
+    return commerce_order_changed(COMMERCE_COUPONS_RELEASE, COMMERCE_R(OK));
+}
+
+
+static commerce_effect_t
+commerce_order_settle(commerce_order_t *order, commerce_time_t now)
+{
+    switch (order->state) {
+
+    case COMMERCE_ORDER_PAID:
+        order->state = COMMERCE_ORDER_SETTLED;
+        order->settled = now;
+        return commerce_order_changed(COMMERCE_COUPONS_KEEP, COMMERCE_R(OK));
+
+    case COMMERCE_ORDER_REFUNDED:
+    case COMMERCE_ORDER_SETTLED:
+        return commerce_order_nothing(COMMERCE_R(ORDER_REPLAY));
+
+    case COMMERCE_ORDER_CANCELLED:
+        return commerce_order_nothing(COMMERCE_R(ORDER_CLOSED));
+
+    default:
+        return commerce_order_nothing(COMMERCE_R(ORDER_NOT_PAID));
+    }
+}
+
+
+static commerce_effect_t
 commerce_order_due_now(commerce_order_t *order, commerce_time_t now)
 {
     commerce_effect_t           effect;
@@ -429,9 +518,14 @@ commerce_order_due_now(commerce_order_t *order, commerce_time_t now)
         return commerce_order_due_cart(order, now);
     }
 
+    if (order->state == COMMERCE_ORDER_PAID && order->freeze != 0 && now >= order->freeze) {
+        return commerce_order_settle(order, now);
+    }
+
     policy = order->doubt != 0 ? order->in_doubt : order->unpaid;
 
     if (now >= order->deadline
+        && order->receipt_count == 0
         && policy == COMMERCE_POLICY_RELEASE
         && (order->state == COMMERCE_ORDER_UNKNOWN || order->state == COMMERCE_ORDER_PLACED
             || order->state == COMMERCE_ORDER_CART)
@@ -551,8 +645,13 @@ commerce_order_due_next(const commerce_order_t *order, const commerce_effect_t *
         return order->in_flight_until;
     }
 
+    if (order->state == COMMERCE_ORDER_PAID && order->freeze != 0) {
+        return order->freeze;
+    }
+
     if ((order->state != COMMERCE_ORDER_UNKNOWN && order->state != COMMERCE_ORDER_PLACED
          && order->state != COMMERCE_ORDER_CART)
+        || order->receipt_count != 0
         || effect->coupons != COMMERCE_COUPONS_KEEP
         || !commerce_order_holds(order))
     {

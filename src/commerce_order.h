@@ -3,9 +3,10 @@
  *
  * An order at the edge: found by key (and later by the backend's id), scoped by shop and user.
  *
- *   pending --accepted--> placed --paid--> paid
+ *   pending --accepted--> placed --paid--> paid --freeze date | settle notice--> settled
  *      |  \--unknown----> unknown (in doubt) --accepted | refused | paid | cancelled-->
  *      |   \-refused----> the record is deleted: its key is free again
+ *      paid, settled --all refunded--> refunded
  *      any ----cancelled--> cancelled
  *
  * The record snapshots winner, contributors and lineage at creation; nothing later re-evaluates them.
@@ -31,7 +32,7 @@ typedef enum {
     COMMERCE_ORDER_CANCELLED,
     COMMERCE_ORDER_FAILED,      /* refused: only in its event, the record is deleted */
     COMMERCE_ORDER_CART,        /* no order yet: a cart with coupons (commerce_cart.h) */
-    COMMERCE_ORDER_REFUNDED,    /* fully refunded */
+    COMMERCE_ORDER_REFUNDED,    /* whatever its lines brought was given back */
     COMMERCE_ORDER_SETTLED,     /* after-sale time is over */
     COMMERCE_ORDER_STATES
 } commerce_order_state_t;
@@ -87,6 +88,22 @@ typedef enum {                          /* an order that grows from a cart: what
     COMMERCE_CART_STEPS
 } commerce_cart_step_t;
 
+/* what one payment brought to the order */
+typedef struct {
+    commerce_str_t   payment;           /* the merchant's number; empty: a transaction that names none */
+    commerce_str_t   transaction;       /* the platform's number, the latest; may be empty */
+    commerce_fen_t   amount;            /* for this order; -1 = not named */
+    commerce_time_t  time;
+} commerce_receipt_t;
+
+/* what a line brought, and what was given back of it by refunds that name it */
+typedef struct {
+    commerce_fen_t  paid;               /* -1 = not known */
+    commerce_fen_t  named;
+    commerce_fen_t  grouped;            /* by refunds that name an SKU of several lines; at their first one */
+    int64_t         quantity;           /* pieces, of both */
+} commerce_sale_t;
+
 typedef struct {
     commerce_str_t           user;      /* scope of the key: the verified user; empty = unverified */
     commerce_str_t           key;
@@ -117,6 +134,20 @@ typedef struct {
     bool                     shop_key;  /* scope=shop: the key is the shop's, the first user's order has it */
     unsigned                 fresh;     /* carts, sets of 1 << coupon: applied, never confirmed by the backend */
     unsigned                 open;      /* ... whose last request has no certain answer (fresh ones are) */
+
+    /* payment and what follows; zero = nothing of it */
+    commerce_str_t           payment;   /* the payment's number that the answer named */
+    commerce_fen_t           freight;   /* beside payable */
+    commerce_time_t          freeze_after;  /* seconds from payment to the freeze date; 0 = none */
+    commerce_time_t          freeze;    /* the freeze date; 0 = none, or not paid yet */
+    commerce_time_t          settled;   /* when after-sale time ended; 0 = it has not */
+    commerce_receipt_t      *receipts;
+    unsigned                 receipt_count;
+    commerce_sale_t         *sale;      /* for each line, kept from the first refund on; NULL before */
+    unsigned                 refund_count;
+    bool                     refund_whole;      /* one was of all that is left */
+    commerce_fen_t           refund_lineless;   /* what refunds gave back that name no lines ... */
+    commerce_fen_t           refund_rest;       /* ... and of freight, where they say so */
 } commerce_order_t;
 
 /* whose the order is: the first line's credit, without lines the first that won; NULL = house */
@@ -140,8 +171,12 @@ typedef enum {
     COMMERCE_STEP_UNKNOWN,              /* nobody can tell */
     COMMERCE_STEP_PAID,                 /* confirm call or pay notice */
     COMMERCE_STEP_CANCELLED,
-    COMMERCE_STEP_DUE,                  /* the sweep: in-flight time or deadline is over */
-    COMMERCE_STEP_APPROVED              /* an operator: the order stands as the backend has it */
+    COMMERCE_STEP_DUE,                  /* the sweep: in-flight time, deadline or freeze date is over */
+    COMMERCE_STEP_APPROVED,             /* an operator: the order stands as the backend has it */
+    COMMERCE_STEP_PARTLY_PAID,          /* a pay notice that does not cover the order */
+    COMMERCE_STEP_REFUNDED,             /* refunds gave back all that the lines brought */
+    COMMERCE_STEP_SETTLED,              /* settle notice */
+    COMMERCE_STEPS
 } commerce_step_t;
 
 const char *commerce_step_name(commerce_step_t step);
@@ -157,13 +192,16 @@ typedef struct {
     bool                       changed;     /* the record must be written, an order event logged */
     bool                       removed;     /* the record must be deleted (key free again) */
     commerce_reason_t          reason;      /* OK, ORDER_REPLAY (nothing to do), ORDER_CLOSED (cancelled before),
-                                               AMOUNT_MISMATCH, COUPON_UNKNOWN_RESULT, ORDER_DEADLINE */
+                                               AMOUNT_MISMATCH, COUPON_UNKNOWN_RESULT, ORDER_DEADLINE,
+                                               PAYMENT_PARTIAL, PAYMENT_EXCESS, ORDER_NOT_PAID */
 } commerce_effect_t;
 
 typedef struct {
     commerce_str_t  id;                 /* ACCEPTED: the backend's id; may be empty */
     commerce_fen_t  payable;            /* ACCEPTED: -1 = not named */
     bool            disputed;           /* ACCEPTED: the backend honoured what the rules do not allow */
+    commerce_fen_t  freight;            /* beside payable */
+    commerce_str_t  payment;            /* the payment's number; may be empty */
 } commerce_answer_t;
 
 /*
@@ -176,12 +214,16 @@ typedef struct {
  *   ACCEPTED on placed or paid: supplies an id or payable that is still missing; a payable that now agrees
  *   resolves DOUBT_AMOUNT; on cancelled: ORDER_CLOSED, an id that is missing is taken over
  *   PAID on unknown or pending: resolves DOUBT_UNKNOWN, never DOUBT_AMOUNT; on cancelled: ORDER_CLOSED, flagged
+ *   PAID with receipts above what is due: PAYMENT_EXCESS; sets the freeze date
+ *   PARTLY_PAID on unknown or pending: placed, the doubt is resolved; the deadline releases nothing any more
+ *   REFUNDED: refunded, coupons released; on cancelled: nothing (ORDER_REPLAY).  The caller has seen that it is full
+ *   SETTLED on paid: settled; before: ORDER_NOT_PAID; on cancelled: ORDER_CLOSED
  *   CANCELLED resolves every doubt
  *   the end of a doubt after the deadline: the deadline is as far away again as it was at first
  *   APPROVED resolves every doubt: placed (or paid, or a cart) with the coupons it has; on cancelled: ORDER_CLOSED
  *   DUE: pending past in-flight -> unknown; placed and unpaid past deadline -> by `unpaid`; in doubt past
  *   deadline -> by `in_doubt` (hold: stays listed, never due again; release: the coupons are free, state and
- *   doubt stay, so that the order is still listed).  A paid order's coupons are never released by the clock.
+ *   doubt stay, so that the order is still listed); paid past the freeze date -> settled.  A paid order's coupons are never released by the clock.
  */
 commerce_effect_t commerce_order_step(commerce_order_t *order, commerce_step_t step,
     const commerce_answer_t *answer, commerce_time_t now);

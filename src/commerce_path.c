@@ -141,6 +141,39 @@ commerce_path_doubt(commerce_path_t *key, commerce_str_t shop, commerce_time_t s
 }
 
 
+void
+commerce_path_refund(commerce_path_t *key, commerce_str_t shop, commerce_str_t user,
+    commerce_str_t order_key, commerce_str_t number)
+{
+    char  separator = COMMERCE_PATH_SEPARATOR;
+
+    commerce_path_start(key, shop, 'f');
+    commerce_path_pair(key, user, order_key);
+    commerce_path_append(key, (commerce_str_t) { &separator, 1 });
+    commerce_path_append(key, number);
+}
+
+
+void
+commerce_path_waiting(commerce_path_t *key, commerce_str_t shop, char what, commerce_str_t name)
+{
+    char  kind[2] = { what, '/' };
+
+    commerce_path_start(key, shop, 'Q');
+    commerce_path_append(key, (commerce_str_t) { kind, sizeof(kind) });
+    commerce_path_append(key, name);
+}
+
+
+void
+commerce_path_waiting_order(commerce_path_t *key, commerce_str_t shop, commerce_str_t user,
+    commerce_str_t order_key)
+{
+    commerce_path_waiting(key, shop, 'o', commerce_string(""));
+    commerce_path_pair(key, user, order_key);
+}
+
+
 commerce_str_t
 commerce_path_keep(commerce_txn_t *txn, const commerce_path_t *key)
 {

@@ -39,6 +39,14 @@ void commerce_path_due(commerce_path_t *key, commerce_str_t shop, commerce_time_
 
 void commerce_path_doubt(commerce_path_t *key, commerce_str_t shop, commerce_time_t since,
     commerce_str_t user, commerce_str_t order_key);
+/* number empty: the prefix of the order's refunds */
+void commerce_path_refund(commerce_path_t *key, commerce_str_t shop, commerce_str_t user,
+    commerce_str_t order_key, commerce_str_t number);
+/* for whom notices wait: 'p'ayment, 't'ransaction; an order */
+void commerce_path_waiting(commerce_path_t *key, commerce_str_t shop, char what,
+    commerce_str_t name);
+void commerce_path_waiting_order(commerce_path_t *key, commerce_str_t shop, commerce_str_t user,
+    commerce_str_t order_key);
 
 static inline commerce_str_t
 commerce_path_str(const commerce_path_t *key)

@@ -131,6 +131,17 @@
     X(ORDER_DEADLINE,            SOFT, 200, "")                                 \
     X(AMOUNT_MISMATCH,           HOLD, 200, "")                                 \
     X(AMOUNT_ROUNDED,            SOFT, 200, "")                                 \
+    X(ORDER_NOT_PAID,            HOLD, 202, "")                                 \
+    X(ORDER_AMBIGUOUS,           DENY, 409, "")                                 \
+    X(PAYMENT_PARTIAL,           HOLD, 200, "")                                 \
+    X(PAYMENT_EXCESS,            HOLD, 200, "")                                 \
+    X(TRANSACTION_REUSED,        DENY, 409, "")                                 \
+    X(REFUND_KEY_REUSED,         DENY, 409, "")                                 \
+    X(REFUND_EXCEEDS_ORDER,      DENY, 409, "")                                 \
+    X(REFUND_AFTER_SETTLE,       HOLD, 200, "")                                 \
+    X(NOTICE_LIMIT,              DENY, 409, "")                                 \
+    X(NOTICE_BAD_SIGNATURE,      DENY, 401, "")                                 \
+    X(CLOCK_SKEW,                DENY, 401, "")                                 \
     /* requests that cannot be read for certain */                              \
     X(BODY_TYPE,                 DENY, 415, "")                                 \
     X(BODY_TOO_LARGE,            DENY, 413, "")                                 \

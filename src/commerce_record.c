@@ -1,7 +1,7 @@
 /*
  * Copyright (C) ngx_commerce authors
  *
- * Coupons, counters and parked notices.
+ * Coupons and counters.
  */
 
 #include "commerce_code.h"
@@ -206,95 +206,6 @@ static commerce_str_t
 commerce_counter_key(commerce_arena_t *arena, const commerce_path_t *key)
 {
     return key->bad ? commerce_string("") : commerce_copy(arena, commerce_path_str(key));
-}
-
-
-int
-commerce_parked_read(commerce_reader_t *reader, commerce_str_t id, commerce_parked_t *parked,
-    uint64_t *version)
-{
-    int                 rc;
-    commerce_path_t      key;
-    commerce_str_t      value;
-    commerce_parked_t   read;
-    commerce_decoder_t  d;
-
-    memset(parked, 0, sizeof(commerce_parked_t));
-
-    commerce_path_text(&key, reader->shop, 'q', id);
-
-    rc = commerce_path_get(reader, &key, &value, version);
-    if (rc != COMMERCE_OK) {
-        return rc;
-    }
-
-    commerce_decode_start(&d, value);
-
-    read.step = commerce_decode_u8(&d, COMMERCE_STEP_CANCELLED);
-    read.time = commerce_decode_signed(&d);
-
-    if (commerce_decode_finish(&d) != COMMERCE_OK
-        || (read.step != COMMERCE_STEP_PAID && read.step != COMMERCE_STEP_CANCELLED))
-    {
-        return COMMERCE_ERROR;
-    }
-
-    *parked = read;
-
-    return COMMERCE_OK;
-}
-
-
-void
-commerce_parked_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id,
-    const commerce_parked_t *parked, uint64_t version)
-{
-    commerce_path_t      key;
-    commerce_encoder_t  e;
-
-    if (parked->step != COMMERCE_STEP_PAID && parked->step != COMMERCE_STEP_CANCELLED) {
-        txn->failed = true;
-        return;
-    }
-
-    commerce_encode_start(&e, txn->arena, 2 + COMMERCE_CODEC_VARINT);
-    commerce_encode_u8(&e, parked->step);
-    commerce_encode_signed(&e, parked->time);
-
-    commerce_path_text(&key, shop, 'q', id);
-    commerce_path_put(txn, &key, version, commerce_encode_finish(&e));
-}
-
-
-void
-commerce_parked_remove(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id,
-    uint64_t version)
-{
-    commerce_path_t  key;
-    commerce_str_t  kept;
-
-    commerce_path_text(&key, shop, 'q', id);
-    kept = commerce_path_keep(txn, &key);
-
-    if (kept.len != 0) {
-        commerce_txn_compare(txn, kept, version);
-        commerce_txn_delete(txn, kept);
-    }
-}
-
-
-void
-commerce_parked_vacant(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id)
-{
-    commerce_path_t  key;
-    commerce_str_t  kept;
-
-    commerce_path_text(&key, shop, 'q', id);
-    kept = commerce_path_keep(txn, &key);
-
-    if (kept.len != 0) {
-        commerce_txn_compare(txn, kept, 0);
-    }
 }
 
 

@@ -25,7 +25,11 @@
  *   d/<time, 16 hex>/<user> 1f <key>     orders by due time
  *   e/<time, 16 hex>/<user> 1f <key>     orders in doubt, by when they were made
  *   h/<key>              whose the order is that has a key of the shop's (scope=shop)
- *   q/<id>               parked notice for an order id nobody knows yet
+ *   q/<id>               parked notices for an order id nobody knows yet
+ *   Q/p/<payment>, Q/t/<transaction>    for a payment that no order has named, a transaction nobody told of
+ *   Q/o/<user> 1f <key>  for an order that is not paid yet
+ *   m/<payment>          payment         M/<transaction>  its payment or order
+ *   F/<number>           refund          f/<user> 1f <key> 1f <number>  refunds of an order
  *   x/<hash, 12 bytes>   coupon by a code made elsewhere (commerce_imported.h)
  *   X/<campaign, 4 hex>  how far the import of such codes has come
  *   s/<kind>             next free number of persons, groups, rooms, campaigns
@@ -41,7 +45,8 @@
 #ifndef COMMERCE_RECORD_H
 #define COMMERCE_RECORD_H
 
-#include "commerce_order.h"
+#include "commerce_notice.h"
+#include "commerce_payment.h"
 #include "store/commerce_store.h"
 
 /* a view with the shop and the arena that results live in */
@@ -129,16 +134,44 @@ int commerce_order_due(commerce_reader_t *reader, commerce_time_t now, commerce_
 int commerce_order_due_after(commerce_reader_t *reader, commerce_time_t now, const commerce_order_t *after,
     commerce_order_t *order, uint64_t *version);
 
-/* a notice that came before its order: which step it was (PAID or CANCELLED) and when */
+/* what parked notices wait for */
 typedef struct {
-    commerce_step_t  step;
-    commerce_time_t  time;
-} commerce_parked_t;
-int commerce_parked_read(commerce_reader_t *reader, commerce_str_t id, commerce_parked_t *parked, uint64_t *version);
-void commerce_parked_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id, const commerce_parked_t *parked, uint64_t version);
-void commerce_parked_remove(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id, uint64_t version);
-/* the transaction applies only while nothing is parked for this id */
-void commerce_parked_vacant(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id);
+    enum {
+        COMMERCE_PARKED_ID,             /* an order of this id */
+        COMMERCE_PARKED_PAYMENT,        /* an order that names this payment */
+        COMMERCE_PARKED_TRANSACTION,    /* a payment with this transaction */
+        COMMERCE_PARKED_ORDER           /* the payment of this order */
+    }               kind;
+    commerce_str_t  name;               /* ORDER: the key */
+    commerce_str_t  user;               /* ORDER: whose */
+} commerce_parked_for_t;
+int commerce_parked_read(commerce_reader_t *reader, const commerce_parked_for_t *what, commerce_parked_t *parked, uint64_t *version);
+void commerce_parked_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_parked_for_t *what, const commerce_parked_t *parked, uint64_t version);
+bool commerce_parked_fits(const commerce_parked_t *parked);     /* into one record */
+void commerce_parked_remove(commerce_txn_t *txn, commerce_str_t shop, const commerce_parked_for_t *what, uint64_t version);
+/* the transaction applies only while nothing is parked for this */
+void commerce_parked_vacant(commerce_txn_t *txn, commerce_str_t shop, const commerce_parked_for_t *what);
+/* what a record of kind Q waits for, from its name; points into it */
+int commerce_parked_parse(commerce_str_t name, commerce_parked_for_t *what);
+
+int commerce_payment_read(commerce_reader_t *reader, commerce_str_t id, commerce_payment_t *payment, uint64_t *version);
+void commerce_payment_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_payment_t *payment, uint64_t version);
+
+/* whose a transaction is: a payment's, or that of an order alone */
+typedef struct {
+    commerce_str_t  payment;            /* empty: none */
+    commerce_str_t  user, key;          /* the order; key empty: payment */
+} commerce_transaction_owner_t;
+int commerce_transaction_read(commerce_reader_t *reader, commerce_str_t id, commerce_transaction_owner_t *owner, uint64_t *version);
+void commerce_transaction_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id, const commerce_transaction_owner_t *owner, uint64_t version);
+void commerce_transaction_compare(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id, uint64_t version);
+
+/* a refund is written once, with its entry in the order's list */
+int commerce_refund_read(commerce_reader_t *reader, commerce_str_t number, commerce_refund_t *refund, uint64_t *version);
+void commerce_refund_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_refund_t *refund);
+void commerce_refund_remove(commerce_txn_t *txn, commerce_str_t shop, const commerce_refund_t *refund);
+/* the order's refund whose number follows `after` (empty: the first); COMMERCE_ABSENT at the end */
+int commerce_refund_next(commerce_reader_t *reader, commerce_str_t user, commerce_str_t key, commerce_str_t after, commerce_refund_t *refund);
 
 /* the coupon that a user's claim was answered with; write: only where there is none */
 typedef struct {
@@ -174,6 +207,7 @@ commerce_str_t commerce_record_prefix(commerce_arena_t *arena, commerce_str_t sh
 /* decoders for scans (values as commerce_view_next gives them) */
 int commerce_person_decode(commerce_arena_t *arena, commerce_str_t value, commerce_person_t *person);
 int commerce_coupon_decode(commerce_arena_t *arena, commerce_str_t value, commerce_coupon_t *coupon);
+int commerce_refund_decode(commerce_arena_t *arena, commerce_str_t value, commerce_refund_t *refund);
 int commerce_order_decode(commerce_arena_t *arena, commerce_str_t value, commerce_order_t *order);
 int commerce_campaign_decode(commerce_arena_t *arena, commerce_str_t value, commerce_campaign_t *campaign);
 int commerce_claim_decode(commerce_str_t value, commerce_claim_t *claim);

@@ -7,6 +7,7 @@
 #include "commerce_code.h"
 #include "commerce_codec.h"
 #include "commerce_path.h"
+#include "commerce_record_sale.h"
 
 
 #define COMMERCE_ORDER_REDEEM_ON_PAID  1        /* bits of the flags byte */
@@ -178,6 +179,7 @@ commerce_order_decode(commerce_arena_t *arena, commerce_str_t value, commerce_or
 
     if (d.format >= 2) {
         commerce_order_decode_cart(&d, order);
+        commerce_order_decode_sale(&d, arena, order);
     }
 
     return commerce_decode_finish(&d);
@@ -199,6 +201,7 @@ commerce_order_decode_head(commerce_decoder_t *d, commerce_order_t *order)
     }
 
     order->state = commerce_decode_u8(d, COMMERCE_ORDER_STATES - 1);
+    d->failed = d->failed || order->state == COMMERCE_ORDER_FAILED;
     order->doubt = commerce_decode_u8(d, COMMERCE_DOUBT_UNKNOWN | COMMERCE_DOUBT_AMOUNT);
 
     flags = commerce_decode_u8(d, COMMERCE_ORDER_FLAGS);
@@ -452,7 +455,10 @@ commerce_order_storable(const commerce_order_t *order)
 {
     unsigned  i;
 
-    if ((unsigned) order->state >= COMMERCE_ORDER_STATES || order->state == COMMERCE_ORDER_FAILED
+    if ((unsigned) order->state >= COMMERCE_ORDER_STATES
+        || order->state == COMMERCE_ORDER_FAILED
+        || order->receipt_count > COMMERCE_RECEIPTS_MAX
+        || (order->refund_count != 0 && order->sale == NULL)
         || order->line_count > COMMERCE_LINES_MAX || order->credit_count > COMMERCE_CREDITS_MAX
         || order->coupon_count > COMMERCE_COUPONS_MAX)
     {
@@ -478,9 +484,12 @@ commerce_order_encode(commerce_arena_t *arena, const commerce_order_t *order)
     commerce_order_encode_head(&e, order);
     commerce_order_encode_parts(&e, order);
 
-    if (order->cart != COMMERCE_CART_NONE || order->shop_key) {
+    if (order->cart != COMMERCE_CART_NONE || order->shop_key
+        || order->state > COMMERCE_ORDER_FAILED || commerce_order_sale_set(order))
+    {
         commerce_encode_format(&e, 2);
         commerce_order_encode_cart(&e, order);
+        commerce_order_encode_sale(&e, order);
     }
 
     return commerce_encode_finish(&e);
@@ -515,6 +524,8 @@ commerce_order_room(const commerce_order_t *order)
                 + commerce_codec_room(order->coupons[i].campaign_id)
                 + commerce_codec_room(order->coupons[i].code);
     }
+
+    room += commerce_order_sale_room(order);
 
     return room;
 }

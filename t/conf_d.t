@@ -21,6 +21,7 @@ my %in_place = (
     'commerce-http.conf'         => [],
     'commerce-server.conf'       => [],
     'commerce-order-paid.conf'   => ['commerce-order-paid'],
+    'commerce-after-sale.conf'   => ['commerce-order-paid', 'commerce-after-sale'],
     'commerce-order-simple.conf' => ['commerce-order-simple'],
     'commerce-order-cart.conf'   => ['commerce-order-cart'],
     'commerce-status.conf'       => ['commerce-status'],
@@ -40,7 +41,8 @@ for my $file (sort CORE::keys %in_place) {
     $t->conf_ok(wrap('commerce-server', @{$in_place{$file}}), "$file loads");
 }
 
-$t->conf_ok(wrap(map { "commerce-$_" } qw(server order-paid order-cart status share join live-room claim counter guard)),
+$t->conf_ok(wrap(map { "commerce-$_" } qw(server order-paid after-sale order-cart status share join live-room claim counter
+                                          guard)),
     'all of them together');
 
 $t->done_testing;

@@ -323,7 +323,9 @@ for my $case ([ 'cancel' ], [ 'confirm', 'cancel' ], [ 'cancel', 'confirm' ]) {
     is(order($key, $coupon)->json->{data}{order_no}, $next, "$name: its order comes");
     becomes($key, 'cancelled', $name);
     is(coupon($coupon, 'state'), 'issued', "$name: coupon is free");
-    told($key, [ 'coupon_reserve', 'order placed', 'coupon_release', 'order cancelled' ], $name);
+    told($key, [ 'coupon_reserve', 'order placed', 'coupon_release', 'order cancelled',
+                 grep({ $_ eq 'confirm' } @$case) ? 'paid cancelled ORDER_CLOSED' : () ], $name);
+    is(!!shown($key)->{paid}, !!grep({ $_ eq 'confirm' } @$case), "$name: the money is not forgotten");
 }
 
 

@@ -18,6 +18,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "../../src/commerce_form.h"
 #include "../../src/commerce_ledger.h"
 #include "../../src/commerce_lineage.h"
 #include "../../src/commerce_rules.h"
@@ -40,14 +41,15 @@ typedef enum {
 typedef enum {
     NGX_COMMERCE_SOURCE_VALUE = 1,      /* text with $variables */
     NGX_COMMERCE_SOURCE_BODY = 2,       /* json:/pointer into the request body */
-    NGX_COMMERCE_SOURCE_RESPONSE = 4    /* response:/pointer into the upstream's JSON */
+    NGX_COMMERCE_SOURCE_RESPONSE = 4,   /* response:/pointer into the upstream's JSON */
+    NGX_COMMERCE_SOURCE_FORM = 8        /* form:NAME of the request body; only notices take it */
 } ngx_commerce_source_type_e;
 
 typedef struct {
     ngx_uint_t                 type;    /* 0 = not configured */
     ngx_http_complex_value_t  *value;   /* NULL: the text is one variable, that of index */
     ngx_int_t                  index;
-    commerce_str_t             pointer;
+    commerce_str_t             pointer; /* or a form field's name */
     ngx_str_t                  argument;    /* of "$arg_name": to notice a parameter sent twice */
 } ngx_commerce_source_t;
 
@@ -82,6 +84,7 @@ struct ngx_commerce_case_s {
     ngx_uint_t                npeople;
     uint64_t                  parent_version;   /* of the recruiter's record, in a join */
     commerce_json_t          *body;             /* parsed request body; NULL if not read */
+    commerce_form_t          *form;             /* the same where the body is a form */
 
     commerce_order_t         *order;            /* NULL: not an order request, or one not kept track of */
     uint64_t                  order_version;

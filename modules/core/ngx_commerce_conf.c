@@ -180,6 +180,8 @@ ngx_commerce_create_loc_conf(ngx_conf_t *cf)
     lcf->user_verified = NGX_CONF_UNSET_UINT;
     lcf->guard = NGX_CONF_UNSET;
     lcf->strip = NGX_CONF_UNSET_PTR;
+    lcf->notice_key = NGX_CONF_UNSET_PTR;
+    lcf->freeze = NGX_CONF_UNSET;
 
     return lcf;
 }
@@ -225,7 +227,19 @@ ngx_commerce_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
             conf->action_conf = prev->action_conf;
             conf->action_methods = prev->action_methods;
             conf->action_body = prev->action_body;
+            conf->uses_body = prev->uses_body;
+            conf->uses_form = prev->uses_form;
+            conf->notice = prev->notice;
         }
+    }
+
+    ngx_conf_merge_ptr_value(conf->notice_key, prev->notice_key, NULL);
+    ngx_conf_merge_sec_value(conf->freeze, prev->freeze, 0);
+
+    /* whatever a signature stands for is read, also where no fact comes from it */
+
+    if (conf->notice && conf->notice_key) {
+        conf->action_body = 1;
     }
 
     if (ngx_commerce_merge_order(cf, prev, conf) != NGX_CONF_OK) {
@@ -685,7 +699,7 @@ ngx_commerce_action(ngx_conf_t *cf, ngx_uint_t methods, ngx_commerce_action_pt h
     lcf->action = handler;
     lcf->action_conf = conf;
     lcf->action_methods = methods;
-    lcf->action_body = lcf->uses_body;
+    lcf->action_body = lcf->uses_body || lcf->uses_form;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_commerce_answer_handler;

@@ -41,6 +41,13 @@
 #define NGX_COMMERCE_EVENT_SIZE  4096       /* an event's body, but those of orders */
 
 typedef struct ngx_commerce_job_s  ngx_commerce_job_t;
+typedef struct ngx_commerce_notice_key_s  ngx_commerce_notice_key_t;
+
+typedef enum {                              /* what a request's body has to be */
+    NGX_COMMERCE_BODY_ANY,
+    NGX_COMMERCE_BODY_JSON,
+    NGX_COMMERCE_BODY_FORM
+} ngx_commerce_body_e;
 
 typedef struct {                            /* where a directive stands, for errors that are found later */
     u_char                   *file;         /* NULL: nowhere */
@@ -87,7 +94,7 @@ struct ngx_commerce_order_conf_s {          /* commerce_order, commerce_order_li
     ngx_commerce_source_t     key;
     commerce_str_t            lines;        /* pointer into the body, or (carts) into the answer; data NULL = none */
     ngx_commerce_source_t     amount;
-    commerce_str_t            id, payable, freight;     /* pointers into the answer */
+    commerce_str_t            id, payment, payable, freight;    /* pointers into the answer */
     commerce_unit_t           unit;
     time_t                    in_flight;
     size_t                    body;
@@ -122,6 +129,10 @@ typedef struct {
     unsigned                  action_body:1;    /* the action reads the body */
     unsigned                  exempt:1;     /* answers by itself and is not judged: the status */
     unsigned                  uses_body:1;  /* some source of this location reads the body */
+    unsigned                  uses_form:1;  /* ... as a form */
+    unsigned                  notice:1;     /* the action is a notice */
+    ngx_commerce_notice_key_t  *notice_key; /* NULL: notices are not signed */
+    time_t                    freeze;       /* seconds from payment to the freeze date; 0 = none */
     ngx_commerce_place_t      order_place;  /* of the location's first order directive */
     ngx_commerce_place_t      needs_order;  /* who has asked for commerce_order */
     ngx_commerce_place_t      needs_shop;   /* ... and for a shop */
@@ -302,6 +313,8 @@ char *ngx_commerce_order_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *con
 char *ngx_commerce_order_line_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_commerce_order_success_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_commerce_order_notice_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_commerce_order_freeze_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_commerce_notice_key_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 commerce_reason_t ngx_commerce_order_evaluate(ngx_commerce_ctx_t *ctx);
 commerce_reason_t ngx_commerce_order_new(ngx_commerce_ctx_t *ctx, commerce_order_t *order);
 commerce_reason_t ngx_commerce_order_again(ngx_commerce_ctx_t *ctx, commerce_order_t *existing, uint64_t version);
@@ -360,8 +373,8 @@ char *ngx_commerce_source_compile(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t al
     ngx_commerce_source_t *source);
 commerce_reason_t ngx_commerce_source_read(ngx_commerce_case_t *c, ngx_commerce_source_t *source,
     commerce_str_t *value);
-commerce_reason_t ngx_commerce_body_check(ngx_http_request_t *r, size_t limit, ngx_uint_t json);
-commerce_reason_t ngx_commerce_body_parse(ngx_commerce_ctx_t *ctx, size_t limit, ngx_uint_t json);
+commerce_reason_t ngx_commerce_body_check(ngx_http_request_t *r, size_t limit, ngx_commerce_body_e kind);
+commerce_reason_t ngx_commerce_body_parse(ngx_commerce_ctx_t *ctx, size_t limit, ngx_commerce_body_e kind);
 
 /* ngx_commerce_executor.c */
 ngx_int_t ngx_commerce_executor_init(ngx_cycle_t *cycle);

@@ -1,165 +1,147 @@
 /*
  * Copyright (C) ngx_commerce authors
  *
- * Confirm and cancel calls: the backend tells what became of an order, by its own id or by our key.
+ * Notices: somebody tells what became of an order.  Payment, cancellation, refund and the end of after-sale
+ * time come the same way.
  */
 
-#include "ngx_commerce_core.h"
+#include "ngx_commerce_notice.h"
 
 
-typedef struct {                            /* commerce_order_confirm, commerce_order_cancel */
-    commerce_step_t         step;
-    ngx_commerce_source_t   id, key, user;
-} ngx_commerce_notice_conf_t;
+#define NGX_COMMERCE_NOTICE_ANSWER  256     /* bytes of an order in the answer, but its key */
 
 
-static commerce_reason_t ngx_commerce_notice(ngx_commerce_case_t *c, void *conf);
-static commerce_reason_t ngx_commerce_notice_read(ngx_commerce_case_t *c, ngx_commerce_source_t *source,
-    ngx_uint_t optional, commerce_str_t *value);
-static commerce_reason_t ngx_commerce_notice_find(ngx_commerce_case_t *c, ngx_commerce_notice_conf_t *nc,
-    commerce_order_t *order, uint64_t *version, commerce_str_t *id);
-static commerce_reason_t ngx_commerce_notice_answer(ngx_commerce_case_t *c, commerce_order_t *order,
+static void ngx_commerce_notice_detail(ngx_commerce_case_t *c, commerce_notice_t *notice);
+static void ngx_commerce_notice_complain(ngx_commerce_case_t *c, commerce_order_t *order,
     commerce_reason_t reason);
+static commerce_reason_t ngx_commerce_notice_answer(ngx_commerce_case_t *c, commerce_told_t *told,
+    unsigned count, commerce_reason_t reason);
+static void ngx_commerce_notice_order(commerce_write_t *w, commerce_order_t *order);
 
 
-/* confirm and cancel: the backend's own calls, by its order id or our key */
-
-static commerce_reason_t
+commerce_reason_t
 ngx_commerce_notice(ngx_commerce_case_t *c, void *conf)
 {
-    uint64_t                     version;
-    commerce_str_t               id;
-    commerce_order_t            *order;
-    commerce_reason_t            reason;
+    unsigned                     i, count;
+    commerce_told_t             *told;
     commerce_ledger_t            ledger;
+    commerce_notice_t            notice;
+    commerce_reason_t            reason;
     ngx_commerce_notice_conf_t  *nc = conf;
+
+    reason = ngx_commerce_notice_signed(c, nc->name);
+
+    if (reason == COMMERCE_R(OK)) {
+        reason = ngx_commerce_notice_facts(c, nc, &notice);
+    }
+
+    if (reason != COMMERCE_R(OK)) {
+        return reason;
+    }
 
     if (c->reader.view == NULL) {
         return COMMERCE_R(STORE_UNAVAILABLE);
     }
 
-    order = commerce_alloc(&c->arena, sizeof(commerce_order_t));
-    if (order == NULL) {
-        return COMMERCE_R(INTERNAL);
-    }
+    ngx_commerce_order_ledger(c, &ledger);
 
-    reason = ngx_commerce_notice_find(c, nc, order, &version, &id);
-
-    ledger.reader = &c->reader;
-    ledger.txn = c->txn;
-    ledger.events = &ngx_commerce_worker->events;
-    ledger.now = c->now;
-    ledger.now_us = c->now_us;
-
-    if (reason == COMMERCE_R(OK)) {
-        reason = commerce_ledger_step(&ledger, order, version, nc->step, NULL);
-
-    } else if (reason == COMMERCE_R(ORDER_UNKNOWN)) {
-        reason = commerce_ledger_park(&ledger, id, nc->step);
-        return reason == COMMERCE_R(INTERNAL)
-               ? reason : ngx_commerce_notice_answer(c, NULL, COMMERCE_R(ORDER_UNKNOWN));
-    }
+    reason = commerce_ledger_notice(&ledger, &notice, &told, &count);
 
     if (commerce_reason(reason)->class == COMMERCE_CLASS_DENY) {
+        ngx_commerce_notice_detail(c, &notice);
+        ngx_commerce_notice_complain(c, NULL, reason);
         return reason;
     }
 
-    if (reason == COMMERCE_R(COUPON_RESERVATION_LOST)) {
+    for (i = 0; i < count; i++) {
+        ngx_commerce_notice_complain(c, told[i].order, told[i].reason);
+    }
+
+    return ngx_commerce_notice_answer(c, told, count, reason);
+}
+
+
+/* for the log: the number that the notice is known by */
+
+static void
+ngx_commerce_notice_detail(ngx_commerce_case_t *c, commerce_notice_t *notice)
+{
+    commerce_str_t  *number;
+
+    number = notice->refund.len ? &notice->refund
+             : notice->transaction.len ? &notice->transaction : &notice->payment;
+
+    c->detail.data = (u_char *) number->data;
+    c->detail.len = number->len;
+}
+
+
+/* what somebody has to look at */
+
+static void
+ngx_commerce_notice_complain(ngx_commerce_case_t *c, commerce_order_t *order, commerce_reason_t reason)
+{
+    switch (reason) {
+
+    case COMMERCE_R(COUPON_RESERVATION_LOST):
         ngx_log_error(NGX_LOG_ERR, c->request->connection->log, 0,
                       "commerce: a paid order's coupon had been released and is taken: order key \"%*s\"",
                       order->key.len, order->key.data);
-    }
+        return;
 
-    return ngx_commerce_notice_answer(c, order, reason);
+    case COMMERCE_R(TRANSACTION_REUSED):
+    case COMMERCE_R(REFUND_KEY_REUSED):
+    case COMMERCE_R(REFUND_EXCEEDS_ORDER):
+    case COMMERCE_R(NOTICE_LIMIT):
+        ngx_log_error(NGX_LOG_ERR, c->request->connection->log, 0,
+                      "commerce: a notice about money was refused: %s \"%V\"",
+                      commerce_reason(reason)->name.data, &c->detail);
+        return;
+
+    default:
+        return;
+    }
 }
 
 
 static commerce_reason_t
-ngx_commerce_notice_find(ngx_commerce_case_t *c, ngx_commerce_notice_conf_t *nc, commerce_order_t *order,
-    uint64_t *version, commerce_str_t *id)
-{
-    int                rc;
-    commerce_str_t     key, user;
-    commerce_reason_t  reason;
-
-    *id = commerce_string("");
-    user = commerce_string("");
-
-    if (nc->id.type) {
-        reason = ngx_commerce_notice_read(c, &nc->id, 0, id);
-
-        if (reason != COMMERCE_R(OK)) {
-            return reason;
-        }
-
-        rc = commerce_order_find(&c->reader, *id, order, version);
-
-    } else {
-        reason = ngx_commerce_notice_read(c, &nc->key, 0, &key);
-
-        if (reason == COMMERCE_R(OK) && nc->user.type) {
-            reason = ngx_commerce_notice_read(c, &nc->user, 1, &user);
-        }
-
-        if (reason != COMMERCE_R(OK)) {
-            return reason;
-        }
-
-        rc = commerce_order_read(&c->reader, user, key, order, version);
-    }
-
-    if (rc == COMMERCE_ERROR) {
-        return COMMERCE_R(STORE_UNAVAILABLE);
-    }
-
-    if (rc == COMMERCE_OK) {
-        return COMMERCE_R(OK);
-    }
-
-    /* an id may be on its way to us; a key is known before the backend can name it */
-
-    return nc->id.type ? COMMERCE_R(ORDER_UNKNOWN) : COMMERCE_R(ORDER_NOT_FOUND);
-}
-
-
-/* an id, a key, a user (an order may be nobody's): one value, and a sound one */
-
-static commerce_reason_t
-ngx_commerce_notice_read(ngx_commerce_case_t *c, ngx_commerce_source_t *source, ngx_uint_t optional,
-    commerce_str_t *value)
-{
-    commerce_reason_t  reason;
-
-    reason = ngx_commerce_source_read(c, source, value);
-
-    if (reason == COMMERCE_R(TOKEN_DUPLICATE_PARAM)
-        || (reason == COMMERCE_R(OK) && !commerce_id_valid(*value) && (value->len || !optional)))
-    {
-        return COMMERCE_R(ORDER_KEY_MALFORMED);
-    }
-
-    return reason;
-}
-
-
-static commerce_reason_t
-ngx_commerce_notice_answer(ngx_commerce_case_t *c, commerce_order_t *order, commerce_reason_t reason)
+ngx_commerce_notice_answer(ngx_commerce_case_t *c, commerce_told_t *told, unsigned count,
+    commerce_reason_t reason)
 {
     char              *buffer;
+    size_t             size;
     int64_t            len;
+    unsigned           i;
     commerce_write_t   w;
 
-    buffer = commerce_alloc(&c->arena, 2048);
+    size = NGX_COMMERCE_NOTICE_ANSWER;
+
+    for (i = 0; i < count; i++) {
+        size += NGX_COMMERCE_NOTICE_ANSWER + 6 * told[i].order->key.len;
+    }
+
+    buffer = commerce_alloc(&c->arena, size);
     if (buffer == NULL) {
         return COMMERCE_R(INTERNAL);
     }
 
-    commerce_write_start(&w, buffer, 2048);
+    commerce_write_start(&w, buffer, size);
     commerce_write_open(&w, NULL, '{');
 
-    if (order) {
-        commerce_write_text(&w, "order", order->key);
-        commerce_write_text(&w, "state", commerce_cstr(commerce_order_state_name(order->state)));
+    if (count == 1) {
+        ngx_commerce_notice_order(&w, told[0].order);
+
+    } else if (count > 1) {
+        commerce_write_open(&w, "orders", '[');
+
+        for (i = 0; i < count; i++) {
+            commerce_write_open(&w, NULL, '{');
+            ngx_commerce_notice_order(&w, told[i].order);
+            commerce_write_text(&w, "reason", commerce_reason(told[i].reason)->name);
+            commerce_write_close(&w, '}');
+        }
+
+        commerce_write_close(&w, ']');
     }
 
     commerce_write_text(&w, "reason", commerce_reason(reason)->name);
@@ -178,58 +160,28 @@ ngx_commerce_notice_answer(ngx_commerce_case_t *c, commerce_order_t *order, comm
 }
 
 
-char *
-ngx_commerce_order_notice_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+static void
+ngx_commerce_notice_order(commerce_write_t *w, commerce_order_t *order)
 {
-    char                        *rv;
-    size_t                       prefix;
-    ngx_str_t                   *value, s;
-    ngx_uint_t                   i;
-    ngx_commerce_source_t       *source;
-    ngx_commerce_notice_conf_t  *nc;
+    commerce_fen_t      due, received;
+    commerce_balance_t  balance;
 
-    nc = ngx_pcalloc(cf->pool, sizeof(ngx_commerce_notice_conf_t));
-    if (nc == NULL) {
-        return NGX_CONF_ERROR;
+    commerce_write_text(w, "order", order->key);
+    commerce_write_text(w, "state", commerce_cstr(commerce_order_state_name(order->state)));
+
+    due = commerce_payment_due(order);
+    received = commerce_payment_received(order);
+
+    if (order->receipt_count && received >= 0) {
+        commerce_write_int(w, "received", received);
     }
 
-    value = cf->args->elts;
-
-    nc->step = ngx_strcmp(value[0].data, "commerce_order_confirm") == 0
-               ? COMMERCE_STEP_PAID : COMMERCE_STEP_CANCELLED;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "id=", 3) == 0) {
-            source = &nc->id;
-            prefix = 3;
-
-        } else if (ngx_strncmp(value[i].data, "key=", 4) == 0) {
-            source = &nc->key;
-            prefix = 4;
-
-        } else if (ngx_strncmp(value[i].data, "user=", 5) == 0) {
-            source = &nc->user;
-            prefix = 5;
-
-        } else {
-            return ngx_commerce_invalid(cf, &value[i], "id=, or key= with user=");
-        }
-
-        s.data = value[i].data + prefix;
-        s.len = value[i].len - prefix;
-
-        rv = ngx_commerce_source_compile(cf, &s, NGX_COMMERCE_SOURCE_VALUE|NGX_COMMERCE_SOURCE_BODY,
-                                         source);
-        if (rv != NGX_CONF_OK) {
-            return rv;
-        }
+    if (order->receipt_count && due >= 0) {
+        commerce_write_int(w, "due", due);
     }
 
-    if ((nc->id.type == 0) == (nc->key.type == 0)) {
-        return "needs either id= or key=";
+    if (order->refund_count) {
+        commerce_refund_balance(order, &balance);
+        commerce_write_int(w, "refunded", balance.refunded_goods + balance.refunded_rest);
     }
-
-    return ngx_commerce_action(cf, NGX_HTTP_POST, ngx_commerce_notice, nc) == NGX_OK
-           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }

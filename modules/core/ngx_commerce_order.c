@@ -540,6 +540,7 @@ ngx_commerce_order_snapshot(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
     order->redeem_on_paid = c->redeem_on_paid;
     order->unpaid = c->unpaid;
     order->in_doubt = c->in_doubt;
+    order->freeze_after = ctx->conf->freeze;
     order->created = c->now;
     order->deadline = c->ncoupons && c->deadline ? c->now + c->deadline : COMMERCE_FOREVER;
     order->credit_count = c->ncredits;

@@ -7,6 +7,9 @@
 #include "ngx_commerce_core.h"
 
 
+#define NGX_COMMERCE_FREEZE_MAX  (10 * 366 * 86400L)
+
+
 static char *ngx_commerce_order_param(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_order_conf_t *oc);
 
 
@@ -112,6 +115,10 @@ ngx_commerce_order_param(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_order_con
         return ngx_commerce_order_pointer(cf, word, 12, &oc->id);
     }
 
+    if (ngx_strncmp(word->data, "payment=response:", 17) == 0) {
+        return ngx_commerce_order_pointer(cf, word, 17, &oc->payment);
+    }
+
     if (ngx_strncmp(word->data, "payable=response:", 17) == 0) {
         return ngx_commerce_order_pointer(cf, word, 17, &oc->payable);
     }
@@ -152,8 +159,9 @@ ngx_commerce_order_param(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_order_con
     }
 
     return ngx_commerce_invalid(cf, word,
-        "key=, lines=json:/p, lines=response:/p, id=response:/p, payable=response:/p, freight=response:/p, "
-        "scope=user|shop, unit=fen|yuan, in_flight=time (up to 1d), body=size (1k to 1m), answer=size (1k to 1m)");
+        "key=, lines=json:/p, lines=response:/p, id=response:/p, payment=response:/p, payable=response:/p, "
+        "freight=response:/p, scope=user|shop, unit=fen|yuan, in_flight=time (up to 1d), body=size (1k to 1m), "
+        "answer=size (1k to 1m)");
 }
 
 
@@ -302,4 +310,33 @@ ngx_commerce_order_success_param(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_o
     }
 
     return ngx_commerce_invalid(cf, word, "status=200..299, json=/pointer:word");
+}
+
+
+char *
+ngx_commerce_order_freeze_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t                *value;
+    ngx_commerce_loc_conf_t  *lcf = conf;
+
+    ngx_commerce_note(cf);
+
+    if (lcf->freeze != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        lcf->freeze = 0;
+        return NGX_CONF_OK;
+    }
+
+    lcf->freeze = ngx_parse_time(&value[1], 1);
+
+    if (lcf->freeze == (time_t) NGX_ERROR || lcf->freeze == 0 || lcf->freeze > NGX_COMMERCE_FREEZE_MAX) {
+        return ngx_commerce_invalid(cf, &value[1], "off, or time from payment to the freeze date (up to 10y)");
+    }
+
+    return NGX_CONF_OK;
 }

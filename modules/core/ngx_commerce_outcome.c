@@ -87,7 +87,8 @@ ngx_commerce_header_filter(ngx_http_request_t *r)
 
     oc = ctx->conf->order;
 
-    if ((oc->success_pointer.len || oc->id.len || oc->payable.len || oc->cart_coupons.len || oc->lines_answered)
+    if ((oc->success_pointer.len || oc->id.len || oc->payment.len || oc->payable.len || oc->cart_coupons.len
+         || oc->lines_answered)
         && !r->header_only
         && (r->headers_out.content_encoding == NULL || r->headers_out.content_encoding->value.len == 0)
         && r->headers_out.content_length_n <= (off_t) oc->answer)
@@ -445,13 +446,24 @@ ngx_commerce_outcome_facts(ngx_commerce_ctx_t *ctx, ngx_commerce_order_conf_t *o
         answer->id = commerce_string("");
     }
 
+    if (oc->payment.len
+        && commerce_json_find(root, oc->payment, &node) == COMMERCE_R(OK) && node
+        && (commerce_json_text(node, &answer->payment) != COMMERCE_R(OK)
+            || !commerce_id_valid(answer->payment)))
+    {
+        ngx_log_error(NGX_LOG_ERR, ctx->c.request->connection->log, 0,
+                      "commerce: the upstream's payment id is not usable");
+        answer->payment = commerce_string("");
+    }
+
     answer->payable = ngx_commerce_outcome_amount(oc, root, oc->payable);
 
     if (answer->payable >= 0 && oc->freight.len) {
         freight = ngx_commerce_outcome_amount(oc, root, oc->freight);
 
         if (freight > 0) {
-            answer->payable = freight <= answer->payable ? answer->payable - freight : 0;
+            answer->freight = ngx_min(freight, answer->payable);
+            answer->payable -= answer->freight;
         }
     }
 }

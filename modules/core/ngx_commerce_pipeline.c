@@ -18,6 +18,7 @@
 static ngx_int_t ngx_commerce_subrequest(ngx_http_request_t *r, ngx_commerce_loc_conf_t *lcf);
 static ngx_uint_t ngx_commerce_redirected(ngx_commerce_ctx_t *ctx, ngx_commerce_loc_conf_t *lcf);
 static ngx_int_t ngx_commerce_start(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
+static ngx_commerce_body_e ngx_commerce_body_kind(ngx_commerce_loc_conf_t *lcf);
 static ngx_int_t ngx_commerce_read_body(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx, size_t limit);
 static void ngx_commerce_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_commerce_evaluate(ngx_commerce_ctx_t *ctx);
@@ -182,7 +183,7 @@ ngx_commerce_start(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
         && ((lcf->order && ngx_commerce_counts(r)) || lcf->action_body))
     {
         limit = lcf->order ? lcf->order->body : 65536;
-        reason = ngx_commerce_body_check(r, limit, lcf->action_body || lcf->order->parses_body);
+        reason = ngx_commerce_body_check(r, limit, ngx_commerce_body_kind(lcf));
 
         if (reason == COMMERCE_R(OK)) {
             return ngx_commerce_read_body(r, ctx, limit);
@@ -196,6 +197,18 @@ ngx_commerce_start(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
     }
 
     return ngx_commerce_evaluate(ctx);
+}
+
+
+static ngx_commerce_body_e
+ngx_commerce_body_kind(ngx_commerce_loc_conf_t *lcf)
+{
+    if (lcf->uses_form) {
+        return NGX_COMMERCE_BODY_FORM;
+    }
+
+    return lcf->uses_body || (lcf->order && lcf->order->parses_body) ? NGX_COMMERCE_BODY_JSON
+                                                                     : NGX_COMMERCE_BODY_ANY;
 }
 
 
@@ -338,8 +351,8 @@ ngx_commerce_judge(ngx_commerce_ctx_t *ctx)
     if (ctx->conf->action) {
         reason = COMMERCE_R(OK);
 
-        if (ctx->conf->action_body && c->body == NULL) {
-            reason = ngx_commerce_body_parse(ctx, 65536, 1);
+        if (ctx->conf->action_body && c->body == NULL && c->form == NULL) {
+            reason = ngx_commerce_body_parse(ctx, 65536, ngx_commerce_body_kind(ctx->conf));
         }
 
         if (reason == COMMERCE_R(OK)) {

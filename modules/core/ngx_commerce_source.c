@@ -1,7 +1,7 @@
 /*
  * Copyright (C) ngx_commerce authors
  *
- * Facts of a request: text with variables, members of its JSON body.
+ * Facts of a request: text with variables, members of its JSON body, fields of its form.
  */
 
 #include "ngx_commerce_core.h"
@@ -11,6 +11,7 @@ static ngx_uint_t ngx_commerce_source_variable(ngx_str_t *word);
 static char *ngx_commerce_source_pointer(ngx_conf_t *cf, ngx_str_t *word, size_t prefix,
     ngx_uint_t type, ngx_commerce_source_t *source);
 static ngx_uint_t ngx_commerce_argument_repeated(ngx_http_request_t *r, ngx_str_t *name);
+static commerce_reason_t ngx_commerce_body_typed(ngx_str_t *type, const char *name, size_t len);
 static commerce_reason_t ngx_commerce_body_text(ngx_http_request_t *r, size_t limit, commerce_str_t *text);
 
 
@@ -32,6 +33,26 @@ ngx_commerce_source_compile(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t allowed,
         lcf->uses_body = 1;
 
         return ngx_commerce_source_pointer(cf, word, 5, NGX_COMMERCE_SOURCE_BODY, source);
+    }
+
+    if (word->len >= 5 && ngx_strncmp(word->data, "form:", 5) == 0) {
+
+        if (!(allowed & NGX_COMMERCE_SOURCE_FORM)) {
+            goto refused;
+        }
+
+        if (word->len == 5) {
+            return ngx_commerce_invalid(cf, word, "form:NAME with the name of a field");
+        }
+
+        lcf = ngx_http_conf_get_module_loc_conf(cf, ngx_commerce_module);
+        lcf->uses_form = 1;
+
+        source->type = NGX_COMMERCE_SOURCE_FORM;
+        source->pointer.data = (char *) word->data + 5;
+        source->pointer.len = word->len - 5;
+
+        return NGX_CONF_OK;
     }
 
     if (word->len >= 9 && ngx_strncmp(word->data, "response:", 9) == 0) {
@@ -83,10 +104,11 @@ ngx_commerce_source_compile(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t allowed,
 
 refused:
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid source \"%V\" in \"%V\", allowed here:%s%s%s", word,
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid source \"%V\" in \"%V\", allowed here:%s%s%s%s", word,
                        &((ngx_str_t *) cf->args->elts)[0],
                        (allowed & NGX_COMMERCE_SOURCE_VALUE) ? " text with $variables" : "",
                        (allowed & NGX_COMMERCE_SOURCE_BODY) ? " json:/pointer" : "",
+                       (allowed & NGX_COMMERCE_SOURCE_FORM) ? " form:NAME" : "",
                        (allowed & NGX_COMMERCE_SOURCE_RESPONSE) ? " response:/pointer" : "");
     return NGX_CONF_ERROR;
 }
@@ -139,9 +161,10 @@ ngx_commerce_source_variable(ngx_str_t *word)
 commerce_reason_t
 ngx_commerce_source_read(ngx_commerce_case_t *c, ngx_commerce_source_t *source, commerce_str_t *value)
 {
-    ngx_str_t           text;
-    commerce_json_t    *node;
-    commerce_reason_t   reason;
+    ngx_str_t                   text;
+    commerce_json_t            *node;
+    commerce_reason_t           reason;
+    const commerce_str_t       *field;
     ngx_http_variable_value_t  *vv;
 
     value->data = NULL;
@@ -170,6 +193,14 @@ ngx_commerce_source_read(ngx_commerce_case_t *c, ngx_commerce_source_t *source, 
 
         *value = ngx_commerce_str(text);
         return COMMERCE_R(OK);
+    }
+
+    if (source->type == NGX_COMMERCE_SOURCE_FORM && c->form) {
+        field = commerce_form_find(c->form, source->pointer);
+
+        if (field) {
+            *value = *field;
+        }
     }
 
     if (source->type != NGX_COMMERCE_SOURCE_BODY || c->body == NULL) {
@@ -223,20 +254,18 @@ ngx_commerce_argument_repeated(ngx_http_request_t *r, ngx_str_t *name)
 /* may this body be read at all?  Judged by its header, before a byte of it is taken */
 
 commerce_reason_t
-ngx_commerce_body_check(ngx_http_request_t *r, size_t limit, ngx_uint_t json)
+ngx_commerce_body_check(ngx_http_request_t *r, size_t limit, ngx_commerce_body_e kind)
 {
-    size_t            n;
-    u_char           *p, *end;
-    ngx_str_t        *type;
     ngx_uint_t        i, types;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
+    commerce_reason_t  reason;
 
     if (r->headers_in.content_length_n > (off_t) limit) {
         return COMMERCE_R(BODY_TOO_LARGE);
     }
 
-    if (!json || (r->headers_in.content_length_n <= 0 && !r->headers_in.chunked)) {
+    if (kind == NGX_COMMERCE_BODY_ANY || (r->headers_in.content_length_n <= 0 && !r->headers_in.chunked)) {
         return COMMERCE_R(OK);
     }
 
@@ -244,29 +273,14 @@ ngx_commerce_body_check(ngx_http_request_t *r, size_t limit, ngx_uint_t json)
         return COMMERCE_R(BODY_TYPE);
     }
 
-    type = &r->headers_in.content_type->value;
-    n = sizeof("application/json") - 1;
+    reason = kind == NGX_COMMERCE_BODY_FORM
+             ? ngx_commerce_body_typed(&r->headers_in.content_type->value, "application/x-www-form-urlencoded",
+                                       sizeof("application/x-www-form-urlencoded") - 1)
+             : ngx_commerce_body_typed(&r->headers_in.content_type->value, "application/json",
+                                       sizeof("application/json") - 1);
 
-    if (type->len < n || ngx_strncasecmp(type->data, (u_char *) "application/json", n) != 0) {
-        return COMMERCE_R(BODY_TYPE);
-    }
-
-    /* charset=utf-8 is the only parameter that says nothing new */
-
-    for (p = type->data + n, end = type->data + type->len; p < end && *p == ' '; p++) { /* void */ }
-
-    if (p < end && *p++ != ';') {
-        return COMMERCE_R(BODY_TYPE);
-    }
-
-    while (p < end && (*p == ' ' || *p == ';')) {
-        p++;
-    }
-
-    n = sizeof("charset=utf-8") - 1;
-
-    if (p < end && ((size_t) (end - p) != n || ngx_strncasecmp(p, (u_char *) "charset=utf-8", n) != 0)) {
-        return COMMERCE_R(BODY_TYPE);
+    if (reason != COMMERCE_R(OK)) {
+        return reason;
     }
 
     /* a second type, or an encoding: some backend would read something else than we do */
@@ -291,17 +305,59 @@ ngx_commerce_body_check(ngx_http_request_t *r, size_t limit, ngx_uint_t json)
 }
 
 
-/* the body was read: its text is kept for the verdict's hash, its tree (if it must be JSON) for the sources */
+/* this type; charset=utf-8 is the only parameter that says nothing new */
+
+static commerce_reason_t
+ngx_commerce_body_typed(ngx_str_t *type, const char *name, size_t len)
+{
+    size_t   n;
+    u_char  *p, *end;
+
+    if (type->len < len || ngx_strncasecmp(type->data, (u_char *) name, len) != 0) {
+        return COMMERCE_R(BODY_TYPE);
+    }
+
+    for (p = type->data + len, end = type->data + type->len; p < end && *p == ' '; p++) { /* void */ }
+
+    if (p < end && *p++ != ';') {
+        return COMMERCE_R(BODY_TYPE);
+    }
+
+    while (p < end && (*p == ' ' || *p == ';')) {
+        p++;
+    }
+
+    n = sizeof("charset=utf-8") - 1;
+
+    if (p < end && ((size_t) (end - p) != n || ngx_strncasecmp(p, (u_char *) "charset=utf-8", n) != 0)) {
+        return COMMERCE_R(BODY_TYPE);
+    }
+
+    return COMMERCE_R(OK);
+}
+
+
+/*
+ * The body was read: its text is kept for the verdict's hash and for signatures, its tree or its fields for the
+ * sources
+ */
 
 commerce_reason_t
-ngx_commerce_body_parse(ngx_commerce_ctx_t *ctx, size_t limit, ngx_uint_t json)
+ngx_commerce_body_parse(ngx_commerce_ctx_t *ctx, size_t limit, ngx_commerce_body_e kind)
 {
     commerce_reason_t  reason;
 
     reason = ngx_commerce_body_text(ctx->c.request, limit, &ctx->body_text);
 
-    if (reason != COMMERCE_R(OK) || ctx->body_text.len == 0 || !json) {
+    if (reason != COMMERCE_R(OK) || ctx->body_text.len == 0 || kind == NGX_COMMERCE_BODY_ANY) {
         return reason;
+    }
+
+    if (kind == NGX_COMMERCE_BODY_FORM) {
+        ctx->c.form = commerce_alloc(&ctx->c.arena, sizeof(commerce_form_t));
+
+        return ctx->c.form ? commerce_form_parse(&ctx->c.arena, ctx->body_text, ctx->c.form)
+                           : COMMERCE_R(INTERNAL);
     }
 
     return commerce_json_parse(&ctx->c.arena, ctx->body_text, &ctx->c.body);

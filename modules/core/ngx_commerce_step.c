@@ -90,6 +90,7 @@ ngx_commerce_order_step_create(ngx_commerce_step_t *step)
     sj->step.user = commerce_copy(&job->arena, step->user);
     sj->step.key = commerce_copy(&job->arena, step->key);
     sj->step.answer.id = commerce_copy(&job->arena, step->answer.id);
+    sj->step.answer.payment = commerce_copy(&job->arena, step->answer.payment);
     sj->job = job;
 
     if (step->cart != COMMERCE_CART_NONE && ngx_commerce_order_step_copy(&job->arena, &sj->step) != NGX_OK) {

@@ -189,6 +189,13 @@ int commerce_cli_order_cancel(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_order_refuse(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_order_approve(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_coupon_reconcile(commerce_cli_t *cli, int argc, char **argv);
+
+/* an order's JSON: payments, refunds, freeze date, and what waits for it */
+int commerce_cli_order_sale(commerce_cli_t *cli, commerce_write_t *w, const commerce_order_t *order);
+/* lists orders that are partly paid, or that gave something back */
+int commerce_cli_order_sales(commerce_cli_t *cli, bool refunded);
+void commerce_cli_write_fen(commerce_write_t *w, const char *name, commerce_fen_t fen);         /* -1: null */
+void commerce_cli_write_time(commerce_write_t *w, const char *name, commerce_time_t when);      /* forever: null */
 int commerce_cli_store_stat(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_store_check(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_store_backup(commerce_cli_t *cli, int argc, char **argv);

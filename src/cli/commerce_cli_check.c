@@ -56,8 +56,6 @@ static void check_order_id(commerce_cli_check_t *check, const commerce_cli_recor
     const char *name);
 static void check_due(commerce_cli_check_t *check, const commerce_cli_record_t *record,
     const char *name);
-static void check_parked(commerce_cli_check_t *check, const commerce_cli_record_t *record,
-    const char *name);
 static void check_imported(commerce_cli_check_t *check, const commerce_cli_record_t *record);
 static void check_import(commerce_cli_check_t *check, const commerce_cli_record_t *record,
     const char *name);
@@ -105,7 +103,7 @@ commerce_cli_check_records(commerce_cli_check_t *check)
     int          rc;
     const char  *kind;
 
-    for (kind = "pPugGlLbkKcywoidehqsxX"; *kind != '\0'; kind++) {
+    for (kind = "pPugGlLbkKcywoidehqQmMFfsxX"; *kind != '\0'; kind++) {
         rc = commerce_cli_scan(check->cli, *kind, check_visit, check);
 
         if (rc != COMMERCE_CLI_OK) {
@@ -180,7 +178,12 @@ check_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data
         commerce_cli_check_shop_key(check, record, name);
         break;
     case 'q':
-        check_parked(check, record, name);
+    case 'Q':
+    case 'm':
+    case 'M':
+    case 'F':
+    case 'f':
+        commerce_cli_check_money(check, record, name);
         break;
     case 'x':
         check_imported(check, record);
@@ -560,6 +563,7 @@ check_order(commerce_cli_check_t *check, const commerce_cli_record_t *record, co
 
     check_order_indexes(check, &order, name);
     check_order_coupons(check, &order, name);
+    commerce_cli_check_sale(check, &order, name);
 }
 
 
@@ -675,24 +679,6 @@ check_due(commerce_cli_check_t *check, const commerce_cli_record_t *record, cons
 
     if (rc != COMMERCE_OK) {
         commerce_cli_check_say(check, "index of due orders, entry \"%s\": no order is due so",
-                               name);
-    }
-}
-
-
-static void
-check_parked(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name)
-{
-    commerce_str_t     user, key;
-    commerce_parked_t  parked;
-
-    if (commerce_parked_read(&check->cli->reader, record->name, &parked, NULL) != COMMERCE_OK) {
-        commerce_cli_check_say(check, "parked notice \"%s\": unreadable", name);
-        return;
-    }
-
-    if (commerce_order_owner(&check->cli->reader, record->name, &user, &key) != COMMERCE_ABSENT) {
-        commerce_cli_check_say(check, "parked notice \"%s\": its order is there, but was not told",
                                name);
     }
 }

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) ngx_commerce authors
  *
- * The store's invariants: records (commerce_cli_check.c) and what must add up over all of them
+ * The store's invariants: records (commerce_cli_check*.c) and what must add up over all of them
  * (commerce_cli_tally.c).
  */
 
@@ -66,6 +66,10 @@ void commerce_cli_check_redemption(commerce_cli_check_t *check, const commerce_c
 void commerce_cli_check_redeemed(commerce_cli_check_t *check, const commerce_coupon_t *coupon, const char *name);
 /* is this a counter of claims?  Then its value was looked at */
 bool commerce_cli_check_claims(commerce_cli_check_t *check, commerce_str_t name, int64_t value);
+
+/* of kinds q, Q, m, M, F, f: payments, refunds, and what waits (commerce_cli_check_money.c) */
+void commerce_cli_check_money(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name);
+void commerce_cli_check_sale(commerce_cli_check_t *check, const commerce_order_t *order, const char *name);
 
 /* what was counted meanwhile, against the counters; COMMERCE_CLI_FAILED when memory ran out */
 int commerce_cli_tally_person(commerce_cli_check_t *check, const commerce_person_t *person);

@@ -34,24 +34,28 @@ static commerce_reason_t doubt_refuse_cart(commerce_ledger_t *ledger, commerce_o
 int
 commerce_cli_order_list(commerce_cli_t *cli, int argc, char **argv)
 {
-    int              c, rc, in_doubt;
+    int              c, rc, what;
     size_t           i;
     doubt_list_t     list;
     commerce_time_t  now;
     struct option    options[] = {
-        { "in-doubt", no_argument, &in_doubt, 1 },
+        { "in-doubt", no_argument, NULL, 'd' },
+        { "partly-paid", no_argument, NULL, 'p' },
+        { "refunded", no_argument, NULL, 'r' },
         { NULL, 0, NULL, 0 }
     };
 
-    in_doubt = 0;
+    what = 0;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c != 0) {
+        if (c == '?' || what != 0) {
             return COMMERCE_CLI_USAGE;
         }
+
+        what = c;
     }
 
-    if (!in_doubt || argc != optind) {
+    if (what == 0 || argc != optind) {
         return COMMERCE_CLI_USAGE;
     }
 
@@ -61,6 +65,10 @@ commerce_cli_order_list(commerce_cli_t *cli, int argc, char **argv)
         || commerce_cli_view(cli, NULL) != COMMERCE_CLI_OK)
     {
         return COMMERCE_CLI_FAILED;
+    }
+
+    if (what != 'd') {
+        return commerce_cli_order_sales(cli, what == 'r');
     }
 
     memset(&list, 0, sizeof(doubt_list_t));

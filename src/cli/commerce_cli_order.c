@@ -18,6 +18,7 @@ typedef struct {
 } order_search_t;
 
 
+
 static int order_show(commerce_cli_t *cli, const char *key, const char *user, const char *id);
 static int order_by_id(commerce_cli_t *cli, const char *argument, commerce_order_t *order);
 static int order_by_key(commerce_cli_t *cli, const char *argument, const char *user,
@@ -26,13 +27,11 @@ static int order_search(commerce_cli_t *cli, commerce_str_t key, commerce_order_
 static int order_search_visit(commerce_cli_t *cli, const commerce_cli_record_t *record,
     void *data);
 static int order_print(commerce_cli_t *cli, const commerce_order_t *order);
-static void order_write(commerce_write_t *w, const commerce_order_t *order);
+static int order_write(commerce_cli_t *cli, commerce_write_t *w, const commerce_order_t *order);
 static void order_write_policies(commerce_write_t *w, const commerce_order_t *order);
 static void order_write_lines(commerce_write_t *w, const commerce_order_t *order);
 static void order_write_credits(commerce_write_t *w, const commerce_order_t *order);
 static void order_write_coupons(commerce_write_t *w, const commerce_order_t *order);
-static void order_write_fen(commerce_write_t *w, const char *name, commerce_fen_t fen);
-static void order_write_time(commerce_write_t *w, const char *name, commerce_time_t when);
 
 
 int
@@ -102,10 +101,11 @@ commerce_cli_order_get(commerce_cli_t *cli, const char *key, const char *user, c
 static int
 order_by_id(commerce_cli_t *cli, const char *argument, commerce_order_t *order)
 {
-    int                rc;
-    const char        *shown;
-    commerce_str_t     id;
-    commerce_parked_t  parked;
+    int                    rc;
+    const char            *shown;
+    commerce_str_t         id;
+    commerce_parked_t      parked;
+    commerce_parked_for_t  what;
 
     id = commerce_cstr(argument);
     shown = commerce_cli_text(cli, id);
@@ -120,11 +120,21 @@ order_by_id(commerce_cli_t *cli, const char *argument, commerce_order_t *order)
         return commerce_cli_unreadable(cli, "order with id", id);
     }
 
-    if (commerce_parked_read(&cli->reader, id, &parked, NULL) == COMMERCE_OK) {
+    what = (commerce_parked_for_t) { COMMERCE_PARKED_ID, id, commerce_string("") };
+
+    if (commerce_parked_read(&cli->reader, &what, &parked, NULL) == COMMERCE_OK
+        && parked.count != 0)
+    {
+        if (parked.count > 1) {
+            return commerce_cli_fail(cli, "no order has the id \"%s\" yet: %u notices are parked"
+                                     " for it and will be joined when the order's answer comes",
+                                     shown, parked.count);
+        }
+
         return commerce_cli_fail(cli, "no order has the id \"%s\" yet: a notice (%s) is parked for"
                                  " it since %s and will be joined when the order's answer comes",
-                                 shown, commerce_step_name(parked.step),
-                                 commerce_cli_time(cli, parked.time));
+                                 shown, commerce_step_name(parked.notices[0].kind),
+                                 commerce_cli_time(cli, parked.notices[0].time));
     }
 
     return commerce_cli_fail(cli, "no order has the id \"%s\" in shop \"%s\": look for it by its"
@@ -232,7 +242,11 @@ order_print(commerce_cli_t *cli, const commerce_order_t *order)
     }
 
     commerce_write_start(&w, buffer, ORDER_TEXT_MAX);
-    order_write(&w, order);
+
+    if (order_write(cli, &w, order) != COMMERCE_CLI_OK) {
+        return COMMERCE_CLI_FAILED;
+    }
+
     len = commerce_write_finish(&w);
 
     if (len < 0) {
@@ -246,9 +260,10 @@ order_print(commerce_cli_t *cli, const commerce_order_t *order)
 }
 
 
-static void
-order_write(commerce_write_t *w, const commerce_order_t *order)
+static int
+order_write(commerce_cli_t *cli, commerce_write_t *w, const commerce_order_t *order)
 {
+    int   rc;
     char  policy[20];
 
     commerce_write_open(w, NULL, '{');
@@ -271,13 +286,13 @@ order_write(commerce_write_t *w, const commerce_order_t *order)
 
     commerce_write_bool(w, "paid", order->paid);
     commerce_write_text(w, "reason", commerce_reason(order->reason)->name);
-    order_write_time(w, "created", order->created);
-    order_write_time(w, "in_flight_until", order->in_flight_until);
-    order_write_time(w, "deadline", order->deadline);
-    order_write_time(w, "due", order->due);
-    order_write_fen(w, "claimed", order->claimed);
-    order_write_fen(w, "discount", order->discount);
-    order_write_fen(w, "payable", order->payable);
+    commerce_cli_write_time(w, "created", order->created);
+    commerce_cli_write_time(w, "in_flight_until", order->in_flight_until);
+    commerce_cli_write_time(w, "deadline", order->deadline);
+    commerce_cli_write_time(w, "due", order->due);
+    commerce_cli_write_fen(w, "claimed", order->claimed);
+    commerce_cli_write_fen(w, "discount", order->discount);
+    commerce_cli_write_fen(w, "payable", order->payable);
 
     order_write_policies(w, order);
 
@@ -290,7 +305,11 @@ order_write(commerce_write_t *w, const commerce_order_t *order)
     order_write_lines(w, order);
     order_write_credits(w, order);
     order_write_coupons(w, order);
+
+    rc = commerce_cli_order_sale(cli, w, order);
     commerce_write_close(w, '}');
+
+    return rc;
 }
 
 
@@ -313,9 +332,11 @@ static void
 order_write_lines(commerce_write_t *w, const commerce_order_t *order)
 {
     unsigned                  i;
+    commerce_balance_t        balance;
     const commerce_line_t    *line;
     const commerce_credit_t  *credit;
 
+    commerce_refund_balance(order, &balance);
     commerce_write_open(w, "lines", '[');
 
     for (i = 0; i < order->line_count; i++) {
@@ -324,8 +345,14 @@ order_write_lines(commerce_write_t *w, const commerce_order_t *order)
         commerce_write_open(w, NULL, '{');
         commerce_write_text(w, "sku", line->sku);
         commerce_write_int(w, "quantity", line->quantity);
-        order_write_fen(w, "amount", line->amount);
-        order_write_fen(w, "discount", line->discount);
+        commerce_cli_write_fen(w, "amount", line->amount);
+        commerce_cli_write_fen(w, "discount", line->discount);
+
+        if (order->paid) {
+            commerce_cli_write_fen(w, "paid", balance.paid[i]);
+            commerce_cli_write_fen(w, "refunded", balance.refunded[i]);
+            commerce_cli_write_fen(w, "net", balance.net[i]);
+        }
 
         if (line->credit >= 0 && (unsigned) line->credit < order->credit_count) {
             credit = &order->credits[line->credit];
@@ -363,7 +390,7 @@ order_write_credits(commerce_write_t *w, const commerce_order_t *order)
         }
 
         if (credit->touched != 0) {
-            order_write_time(w, "touched", credit->touched);
+            commerce_cli_write_time(w, "touched", credit->touched);
         }
 
         commerce_write_bool(w, "contributor", credit->contributor);
@@ -388,37 +415,10 @@ order_write_coupons(commerce_write_t *w, const commerce_order_t *order)
         commerce_write_open(w, NULL, '{');
         commerce_write_text(w, "campaign", coupon->campaign_id);
         commerce_write_int(w, "serial", coupon->serial);
-        order_write_fen(w, "discount", coupon->discount);
+        commerce_cli_write_fen(w, "discount", coupon->discount);
         commerce_write_text(w, "use", commerce_cstr(commerce_use_name(coupon->use)));
         commerce_write_close(w, '}');
     }
 
     commerce_write_close(w, ']');
-}
-
-
-static void
-order_write_fen(commerce_write_t *w, const char *name, commerce_fen_t fen)
-{
-    if (fen < 0) {
-        commerce_write_null(w, name);
-        return;
-    }
-
-    commerce_write_int(w, name, fen);
-}
-
-
-static void
-order_write_time(commerce_write_t *w, const char *name, commerce_time_t when)
-{
-    char  text[32];
-
-    if (when == COMMERCE_FOREVER) {
-        commerce_write_null(w, name);
-        return;
-    }
-
-    commerce_time_format(when, text);
-    commerce_write_text(w, name, commerce_cstr(text));
 }

@@ -790,12 +790,15 @@ test_mismatch(void)
 
 
 static commerce_reason_t
-park(const char *id, commerce_step_t what)
+notice(const char *id, commerce_step_t what)
 {
-    commerce_reason_t  reason;
+    unsigned            count;
+    commerce_told_t    *all;
+    commerce_reason_t   reason;
+    commerce_notice_t   n = { .kind = what, .id = commerce_cstr(id), .amount = -1 };
 
     begin();
-    reason = commerce_ledger_park(&ledger, commerce_cstr(id), what);
+    reason = commerce_ledger_notice(&ledger, &n, &all, &count);
 
     if (end() != COMMERCE_TXN_APPLIED) {
         return COMMERCE_R(STORE_UNKNOWN);
@@ -808,8 +811,11 @@ park(const char *id, commerce_step_t what)
 static void
 test_parked(void)
 {
+    unsigned               count;
     uint64_t               version;
+    commerce_told_t       *all;
     commerce_order_t       o;
+    commerce_notice_t      n = { .kind = PAID, .amount = -1 };
     commerce_answer_t      answer = { .id = S("p-9"), .payable = -1 };
     commerce_txn_t         rival, *both[2] = { &txn, &rival };
     commerce_txn_result_t  result;
@@ -817,28 +823,31 @@ test_parked(void)
     policy.redeem_on_paid = true;
 
     is_reason(PLACE("u1", "p1", AUTUMN, 70), OK, "an order");
-    is_reason(park("p-1", PAID), ORDER_UNKNOWN, "its payment comes first");
-    is_reason(park("p-1", PAID), ORDER_REPLAY, "twice");
+    is_reason(notice("p-1", PAID), ORDER_UNKNOWN, "its payment comes first");
+    is_reason(notice("p-1", PAID), ORDER_UNKNOWN, "twice");
+    is_int(txn.count, 0, "nothing is written for that");
     is_reason(step("u1", "p1", ACCEPTED, "p-1", -1), OK, "then its answer");
     is_int(says("order", "\"state\":\"placed\""), 1, "placed");
     is_int(says("paid", "\"state\":\"paid\""), 1, "and paid");
     is_int(says("coupon_redeem", "\"serial\":70"), 1, "redeemed");
     is_int(look("u1", "p1").state, COMMERCE_ORDER_PAID, "paid");
     is_int(coupon(AUTUMN, 70).state, COMMERCE_COUPON_REDEEMED, "redeemed");
-    is_reason(park("p-1", PAID), STORE_UNKNOWN, "an id that has an order is not parked");
-    is_reason(step("u1", "p1", CANCELLED, "", -1), OK, "cancelled");
+    is_reason(notice("p-1", PAID), ORDER_REPLAY, "once more, now that it has an order");
+    is_reason(notice("p-1", CANCELLED), OK, "cancelled");
 
-    /* both at once in one transaction, on a coupon that the answer itself redeems */
+    /* both at once in one transaction: whoever cancelled is heard first, and the payment is not forgotten */
 
     policy.redeem_on_paid = false;
     is_reason(PLACE("u1", "p2", AUTUMN, 71), OK, "an order");
-    park("p-2", PAID);
-    is_reason(park("p-2", CANCELLED), ORDER_UNKNOWN, "a cancellation takes the payment's place");
-    is_reason(park("p-2", PAID), ORDER_REPLAY, "and keeps it");
-    is_reason(step("u1", "p2", ACCEPTED, "p-2", -1), OK, "the answer");
+    notice("p-2", PAID);
+    is_reason(notice("p-2", CANCELLED), ORDER_UNKNOWN, "a cancellation beside the payment");
+    is_reason(notice("p-2", PAID), ORDER_UNKNOWN, "and the payment again");
+    is_reason(step("u1", "p2", ACCEPTED, "p-2", -1), ORDER_CLOSED, "the answer");
     is_int(says("coupon_redeem", "\"serial\":71"), 1, "redeemed");
     is_int(says("coupon_rollback", "\"serial\":71"), 1, "and rolled back");
+    is_int(says("paid", "\"reason\":\"ORDER_CLOSED\""), 1, "the money is told of");
     is_int(look("u1", "p2").state, COMMERCE_ORDER_CANCELLED, "cancelled");
+    ok(look("u1", "p2").paid, "and paid");
     is_int(coupon(AUTUMN, 71).state, COMMERCE_COUPON_ISSUED, "issued");
     is_int(total(AUTUMN), 0, "counted up and down");
     invariant("parked");
@@ -851,7 +860,9 @@ test_parked(void)
     commerce_ledger_step(&ledger, &o, version, ACCEPTED, &answer);
     commerce_txn_init(&rival, reader.arena);
     ledger.txn = &rival;
-    is_reason(commerce_ledger_park(&ledger, S("p-9"), PAID), ORDER_UNKNOWN, "unknown just now");
+    n.id = S("p-9");
+    is_reason(commerce_ledger_notice(&ledger, &n, &all, &count), ORDER_UNKNOWN,
+              "unknown just now");
     commerce_view_end(view);
     commerce_store_apply(temp_store, both, 2);
     is_int(txn.result, COMMERCE_TXN_APPLIED, "the answer is in");
@@ -865,7 +876,8 @@ test_parked(void)
     answer.id = S("p-8");
     begin();
     commerce_order_read(&reader, S("u1"), S("p8"), &o, &version);
-    commerce_ledger_park(&ledger, S("p-8"), PAID);
+    n.id = S("p-8");
+    commerce_ledger_notice(&ledger, &n, &all, &count);
     commerce_txn_init(&rival, reader.arena);
     ledger.txn = &rival;
     commerce_ledger_step(&ledger, &o, version, ACCEPTED, &answer);
@@ -880,8 +892,9 @@ test_parked(void)
     is_int(look("u1", "p8").state, COMMERCE_ORDER_PAID, "and finds it");
     step("u1", "p8", CANCELLED, "", -1);
 
-    is_reason(park("p\x1f", PAID), INTERNAL, "a bad id");
-    is_reason(park("p-7", DUE), INTERNAL, "no notice");
+    is_reason(notice("p\x1f", PAID), ORDER_KEY_MALFORMED, "a bad id");
+    is_reason(notice("p-7", DUE), ORDER_KEY_MALFORMED, "no notice");
+    is_reason(notice("", PAID), ORDER_KEY_MALFORMED, "nothing to go by");
     invariant("races");
 }
 
@@ -1012,7 +1025,7 @@ test_random(void)
             break;
 
         default:
-            park(id, (n & 1) ? PAID : CANCELLED);
+            notice(id, (n & 1) ? PAID : CANCELLED);
             now += 400;
         }
 

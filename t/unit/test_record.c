@@ -41,6 +41,23 @@ apply(void)
 }
 
 
+static commerce_str_t
+last_put(const char *prefix)
+{
+    unsigned  i;
+
+    for (i = 0; i < txn.count; i++) {
+        if (txn.ops[i].kind == COMMERCE_OP_PUT
+            && strncmp(txn.ops[i].key.data, prefix, strlen(prefix)) == 0)
+        {
+            return txn.ops[i].value;
+        }
+    }
+
+    return commerce_string("");
+}
+
+
 static void
 end(void)
 {
@@ -953,26 +970,59 @@ test_due(void)
 static void
 test_parked(void)
 {
-    uint64_t           version;
-    commerce_parked_t  p = { COMMERCE_STEP_PAID, 1234 }, q;
+    uint64_t                version;
+    commerce_parked_t       p, q;
+    commerce_notice_t       notices[3];
+    commerce_parked_for_t   other, what = { COMMERCE_PARKED_ID, S("77"), S("") };
+    commerce_refund_line_t  lines[2] = { { S("A"), 0, 300, 1 }, { S(""), 2, 5, 0 } };
+
+    notices[0] = (commerce_notice_t) { .kind = COMMERCE_STEP_PAID, .time = 1234, .amount = -1 };
+    notices[1] = (commerce_notice_t) {
+        .kind = COMMERCE_STEP_PAID, .time = 1235, .id = S("77"), .payment = S("p"),
+        .transaction = S("t"), .amount = 990
+    };
+    notices[2] = (commerce_notice_t) {
+        .kind = COMMERCE_STEP_REFUNDED, .time = 1236, .amount = 310, .refund = S("r"),
+        .freight = 5, .lines = lines, .line_count = 2
+    };
+    p = (commerce_parked_t) { notices, 1 };
 
     restart();
-    commerce_parked_write(&txn, shop, S("77"), &p, 0);
+    commerce_parked_write(&txn, shop, &what, &p, 0);
+    is_int(last_put("demo/q/").data[0], 1, "what names nothing else is of the first format");
     is_int(apply(), COMMERCE_TXN_APPLIED, "parked");
-    is_int(commerce_parked_read(&reader, S("77"), &q, &version), COMMERCE_OK, "read");
-    ok(q.step == COMMERCE_STEP_PAID && q.time == 1234, "as it was");
+    is_int(commerce_parked_read(&reader, &what, &q, &version), COMMERCE_OK, "read");
+    ok(q.count == 1 && q.notices[0].kind == COMMERCE_STEP_PAID && q.notices[0].time == 1234
+       && commerce_equal(q.notices[0].id, S("77")) && q.notices[0].amount == -1, "as it was");
 
     restart();
-    commerce_parked_vacant(&txn, shop, S("77"));
+    commerce_parked_vacant(&txn, shop, &what);
     is_int(apply(), COMMERCE_TXN_CONFLICT, "not vacant");
     restart();
-    commerce_parked_remove(&txn, shop, S("77"), version);
-    is_int(apply(), COMMERCE_TXN_APPLIED, "removed");
-    is_int(commerce_parked_read(&reader, S("77"), &q, &version), COMMERCE_ABSENT, "gone");
+    p.count = 3;
+    commerce_parked_write(&txn, shop, &what, &p, version);
+    is_int(last_put("demo/q/").data[0], 2, "facts need the second");
+    is_int(apply(), COMMERCE_TXN_APPLIED, "three of them");
+    is_int(commerce_parked_read(&reader, &what, &q, &version), COMMERCE_OK, "read");
+    ok(q.count == 3 && q.notices[1].amount == 990 && commerce_equal(q.notices[1].payment, S("p"))
+       && commerce_equal(q.notices[1].transaction, S("t"))
+       && commerce_equal(q.notices[2].refund, S("r")) && q.notices[2].freight == 5
+       && q.notices[2].line_count == 2 && commerce_equal(q.notices[2].lines[0].sku, S("A"))
+       && q.notices[2].lines[1].line == 2 && q.notices[2].lines[0].quantity == 1,
+       "with all their facts");
+
     restart();
-    p.step = COMMERCE_STEP_DUE;
-    commerce_parked_write(&txn, shop, S("77"), &p, 0);
-    ok(txn.failed, "only notices are parked");
+    commerce_parked_remove(&txn, shop, &what, version);
+    is_int(apply(), COMMERCE_TXN_APPLIED, "removed");
+    is_int(commerce_parked_read(&reader, &what, &q, &version), COMMERCE_ABSENT, "gone");
+    ok(q.count == 0, "and zeroed");
+
+    is_int(commerce_parked_parse(S("o/u\x1fk"), &other), COMMERCE_OK, "for an order");
+    ok(other.kind == COMMERCE_PARKED_ORDER && commerce_equal(other.user, S("u"))
+       && commerce_equal(other.name, S("k")), "whose");
+    is_int(commerce_parked_parse(S("t/x"), &other), COMMERCE_OK, "for a transaction");
+    is_int(commerce_parked_parse(S("x/x"), &other), COMMERCE_ERROR, "for nothing");
+    is_int(commerce_parked_parse(S("o/x"), &other), COMMERCE_ERROR, "for no order");
     ok(counter(commerce_counter_doubt(reader.arena, shop)) == 0, "no counter was touched");
 }
 
@@ -1055,23 +1105,6 @@ decode(char kind, commerce_str_t value)
     commerce_heap_destroy(scratch);
 
     return rc;
-}
-
-
-static commerce_str_t
-last_put(const char *prefix)
-{
-    unsigned  i;
-
-    for (i = 0; i < txn.count; i++) {
-        if (txn.ops[i].kind == COMMERCE_OP_PUT
-            && strncmp(txn.ops[i].key.data, prefix, strlen(prefix)) == 0)
-        {
-            return txn.ops[i].value;
-        }
-    }
-
-    return commerce_string("");
 }
 
 
@@ -1196,7 +1229,11 @@ test_corrupt_stored(void)
     commerce_str_t     value;
     commerce_room_t    room = { 0x80, S("r"), 300 };
     commerce_buyer_t   b;
-    commerce_parked_t  parked = { COMMERCE_STEP_PAID, 99 };
+    commerce_parked_t  parked;
+    commerce_notice_t  notice = {
+        .kind = COMMERCE_STEP_PAID, .time = 99, .id = S("p"), .payment = S("p"), .amount = 5
+    };
+    commerce_parked_for_t  what = { COMMERCE_PARKED_ID, S("p"), S("") };
 
     restart();
     b = full_buyer();
@@ -1241,7 +1278,8 @@ test_corrupt_stored(void)
     is_int(refused, (int64_t) length, "every truncated one is refused");
 
     restart();
-    commerce_parked_write(&txn, shop, S("p"), &parked, 0);
+    parked = (commerce_parked_t) { &notice, 1 };
+    commerce_parked_write(&txn, shop, &what, &parked, 0);
     value = last_put("demo/q/");
     length = value.len;
     mutate("demo/q/", value, 8, &count);
@@ -1249,13 +1287,12 @@ test_corrupt_stored(void)
 
     for (i = 0, refused = 0; i < count; i++) {
         snprintf(name, sizeof(name), "%08x", i);
-        rc = commerce_parked_read(&reader, commerce_cstr(name), &parked, NULL);
+        what.name = commerce_cstr(name);
+        rc = commerce_parked_read(&reader, &what, &parked, NULL);
         refused += (i < length && rc == COMMERCE_ERROR);
 
-        if (rc == COMMERCE_OK && parked.step != COMMERCE_STEP_PAID
-            && parked.step != COMMERCE_STEP_CANCELLED)
-        {
-            ok(false, "a parked step that is no notice");
+        if (rc == COMMERCE_OK && parked.count > COMMERCE_PARKED_MAX) {
+            ok(false, "more parked notices than there can be");
         }
     }
 
