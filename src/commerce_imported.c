@@ -6,11 +6,14 @@
 #include "commerce_codec.h"
 #include "commerce_imported.h"
 #include "commerce_path.h"
+#include "commerce_write.h"
 
 
 static char commerce_imported_character(char c);
 static void commerce_imported_path(commerce_path_t *key, commerce_str_t shop,
     const uint8_t hash[COMMERCE_IMPORTED_HASH]);
+static void commerce_import_path(commerce_path_t *key, commerce_str_t shop, unsigned campaign,
+    const uint8_t digest[32]);
 
 
 const char *
@@ -159,12 +162,39 @@ commerce_import_read(commerce_reader_t *reader, unsigned campaign, commerce_impo
     commerce_str_t   value;
     commerce_path_t  key;
 
-    memset(import, 0, sizeof(commerce_import_t));
-
-    commerce_path_number(&key, reader->shop, 'X', campaign, 4);
+    commerce_import_path(&key, reader->shop, campaign, import->digest);
     rc = commerce_path_get(reader, &key, &value, version);
 
     return rc == COMMERCE_OK ? commerce_import_decode(value, import) : rc;
+}
+
+
+int
+commerce_import_unfinished(commerce_reader_t *reader, unsigned campaign, commerce_import_t *import)
+{
+    int              rc;
+    uint64_t         version;
+    commerce_str_t   key, value;
+    commerce_path_t  prefix, after;
+
+    commerce_path_number(&prefix, reader->shop, 'X', campaign, 4);
+    after.len = 0;
+
+    for ( ;; ) {
+        rc = commerce_view_next(reader->view, commerce_path_str(&prefix), commerce_path_str(&after), &key, &value,
+                                &version);
+
+        if (rc == COMMERCE_OK && (key.len > COMMERCE_KEY_MAX || commerce_import_decode(value, import) != COMMERCE_OK)) {
+            rc = COMMERCE_ERROR;
+        }
+
+        if (rc != COMMERCE_OK || import->done != import->rows) {
+            return rc;
+        }
+
+        memcpy(after.data, key.data, key.len);
+        after.len = key.len;
+    }
 }
 
 
@@ -174,6 +204,7 @@ commerce_import_decode(commerce_str_t value, commerce_import_t *import)
     const uint8_t       *digest;
     commerce_decoder_t   d;
 
+    memset(import, 0, sizeof(commerce_import_t));
     commerce_decode_start(&d, value);
 
     digest = commerce_decode_bytes(&d, sizeof(import->digest));
@@ -182,7 +213,8 @@ commerce_import_decode(commerce_str_t value, commerce_import_t *import)
         memcpy(import->digest, digest, sizeof(import->digest));
     }
 
-    import->rows = commerce_decode_varint(&d, UINT64_MAX);
+    import->first = (uint32_t) commerce_decode_varint(&d, COMMERCE_CODE_SERIAL_MAX);
+    import->rows = commerce_decode_varint(&d, COMMERCE_CODE_SERIAL_MAX);
     import->done = commerce_decode_varint(&d, import->rows);
     import->added = commerce_decode_varint(&d, import->done);
     import->started = commerce_decode_signed(&d);
@@ -198,13 +230,29 @@ commerce_import_write(commerce_txn_t *txn, commerce_str_t shop, unsigned campaig
     commerce_path_t     key;
     commerce_encoder_t  e;
 
-    commerce_encode_start(&e, txn->arena, 1 + sizeof(import->digest) + 4 * COMMERCE_CODEC_VARINT);
+    commerce_encode_start(&e, txn->arena, 1 + sizeof(import->digest) + 5 * COMMERCE_CODEC_VARINT);
     commerce_encode_bytes(&e, import->digest, sizeof(import->digest));
+    commerce_encode_varint(&e, import->first);
     commerce_encode_varint(&e, import->rows);
     commerce_encode_varint(&e, import->done);
     commerce_encode_varint(&e, import->added);
     commerce_encode_signed(&e, import->started);
 
-    commerce_path_number(&key, shop, 'X', campaign, 4);
+    commerce_import_path(&key, shop, campaign, import->digest);
     commerce_path_put(txn, &key, version, commerce_encode_finish(&e));
+}
+
+
+static void
+commerce_import_path(commerce_path_t *key, commerce_str_t shop, unsigned campaign, const uint8_t digest[32])
+{
+    char  text[4 + 1 + 16];
+
+    commerce_path_number(key, shop, 'X', campaign, 4);
+
+    memcpy(text, key->bad ? "0000" : key->data + key->len - 4, 4);
+    text[4] = '/';
+    commerce_hex(digest, 8, text + 5);
+
+    commerce_path_text(key, shop, 'X', (commerce_str_t) { text, sizeof(text) });
 }

@@ -50,20 +50,26 @@ int commerce_imported_find(commerce_reader_t *reader, commerce_keyring_t *ring, 
     commerce_imported_t *coupon);
 
 /*
- * How far the import of a campaign's latest file has come.  Rows are written in the order of their hashes, which is
- * the same whenever the same file is read: `done` of them are dealt with, durably.
+ * How far the import of a file into a campaign has come.  Rows are dealt with in the order of their hashes, which is
+ * the same whenever the same file is read: the n-th one has serial first + n, whether it becomes a coupon or repeats
+ * one.  So a store that was restored from before the import, and told of it by the log, gives each code the coupon
+ * that it had.
  */
 typedef struct {
     uint8_t          digest[32];        /* SHA-256 of the file */
+    uint32_t         first;
     uint64_t         rows;              /* usable ones in the file */
-    uint64_t         done;
-    uint64_t         added;             /* of those, became coupons; the others were there already */
+    uint64_t         done;              /* dealt with, durably */
+    uint64_t         added;             /* of those, became coupons; the others repeat one, or were there already */
     commerce_time_t  started;
 } commerce_import_t;
 
+/* import->digest says which file */
 int commerce_import_read(commerce_reader_t *reader, unsigned campaign, commerce_import_t *import, uint64_t *version);
 void commerce_import_write(commerce_txn_t *txn, commerce_str_t shop, unsigned campaign,
     const commerce_import_t *import, uint64_t version);
+/* one that is not finished, of whatever file */
+int commerce_import_unfinished(commerce_reader_t *reader, unsigned campaign, commerce_import_t *import);
 int commerce_import_decode(commerce_str_t value, commerce_import_t *import);
 
 #endif

@@ -31,7 +31,7 @@
  *   m/<payment>          payment         M/<transaction>  its payment or order
  *   F/<number>           refund          f/<user> 1f <key> 1f <number>  refunds of an order
  *   x/<hash, 12 bytes>   coupon by a code made elsewhere (commerce_imported.h)
- *   X/<campaign, 4 hex>  how far the import of such codes has come
+ *   X/<campaign, 4 hex>/<file, 16 hex>  how far the import of such codes has come
  *   s/<kind>             next free number of persons, groups, rooms, campaigns
  * Each value starts with a format byte; a decoder refuses formats it does not know (COMMERCE_ERROR).
  * Enumerations are stored as their numbers, so that a released enumeration only grows at its end; reasons are

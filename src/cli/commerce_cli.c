@@ -347,7 +347,7 @@ cli_help(FILE *to)
             "people import: columns in any order, id required; an empty role or status and a\n"
             "  column that is missing leave a person as it is (new: customer, active); an empty\n"
             "  upline or user means none\n"
-            "coupon import: the same file goes on where an earlier run ended; --anew gives up the\n"
+            "coupon import: the same file goes on where an earlier run ended; --anew leaves the\n"
             "  unfinished import of another file; --errors shows more than 20 lines\n"
             "coupon reconcile: columns in any order: state (placed, paid, cancelled or absent), key (and its\n"
             "  user) or id; amount, and coupons behind spaces, are compared if they are there; exit\n"

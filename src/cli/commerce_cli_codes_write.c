@@ -9,9 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../commerce_event.h"
+#include "../commerce_write.h"
 #include "commerce_cli_codes.h"
 
-#define WRITE_COMMON  4             /* records of every piece: campaign and its index, how far; and one to spare */
+#define WRITE_COMMON  5             /* records of the first piece: campaign and its index, how far, event; one to spare */
+#define WRITE_EVENT   1024
 #define WRITE_ROWS    (COMMERCE_CLI_PIECE - WRITE_COMMON)
 #define WRITE_PAUSE   2000000       /* nanoseconds between pieces, at least and at most */
 #define WRITE_PATIENCE  50000000
@@ -19,6 +22,7 @@
 
 typedef struct {
     commerce_cli_sort_row_t  row;
+    uint64_t                 index;             /* in the order of hashes */
     commerce_str_t           holder;
     char                     user[COMMERCE_ID_MAX];
     unsigned                 campaign;          /* that has it already; 0: none */
@@ -34,19 +38,21 @@ typedef struct {
     uint64_t                  read;             /* rows of the sort */
     write_row_t               rows[WRITE_ROWS];
     unsigned                  count;
+    commerce_event_source_t   events;
 } write_t;
 
 
 static int write_begin(write_t *out);
-static int write_resume(write_t *out, const commerce_import_t *found, bool exists);
+static int write_other(commerce_cli_codes_t *codes, const commerce_import_t *other);
 static int write_skip(write_t *out);
 static int write_fill(write_t *out, bool *more);
 static int write_next(write_t *out, commerce_cli_sort_row_t *row);
 static int write_holder(write_t *out, write_row_t *row);
 static int write_piece(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static int write_import(write_t *out, commerce_txn_t *txn);
-static int write_rows(write_t *out, commerce_txn_t *txn, commerce_campaign_t *campaign);
-static void write_coupon(write_t *out, commerce_txn_t *txn, write_row_t *row, uint32_t serial);
+static int write_serials(write_t *out, commerce_txn_t *txn, commerce_campaign_t *campaign, uint64_t version);
+static int write_rows(write_t *out, commerce_txn_t *txn);
+static int write_coupon(write_t *out, commerce_txn_t *txn, write_row_t *row);
 static int write_look(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static void write_told(write_t *out);
 static void write_pause(const struct timespec *started);
@@ -108,63 +114,51 @@ static int
 write_begin(write_t *out)
 {
     int                    rc;
-    bool                   exists;
-    commerce_import_t      found;
+    commerce_import_t      other;
     commerce_cli_codes_t  *codes;
 
     codes = out->codes;
+
+    memcpy(out->import.digest, codes->digest, sizeof(codes->digest));
 
     rc = commerce_cli_view(codes->cli, NULL);
     if (rc != COMMERCE_CLI_OK) {
         return rc;
     }
 
-    rc = commerce_import_read(&codes->cli->reader, codes->campaign.number, &found, NULL);
-    commerce_cli_view_end(codes->cli);
+    rc = commerce_import_read(&codes->cli->reader, codes->campaign.number, &out->import, NULL);
 
-    if (rc == COMMERCE_ERROR) {
-        return commerce_cli_unreadable(codes->cli, "the import into campaign", codes->campaign_id);
+    if (rc == COMMERCE_OK) {
+        out->begun = true;
+        codes->before = out->import.added;
+
+    } else if (rc == COMMERCE_ABSENT) {
+        out->import.rows = commerce_cli_sort_count(codes->sort);
+        out->import.started = codes->now;
+        rc = commerce_import_unfinished(&codes->cli->reader, codes->campaign.number, &other);
     }
 
-    exists = rc == COMMERCE_OK;
+    commerce_cli_view_end(codes->cli);
 
-    memcpy(out->import.digest, codes->digest, sizeof(codes->digest));
-    out->import.rows = commerce_cli_sort_count(codes->sort);
-    out->import.started = codes->now;
+    if (rc == COMMERCE_ERROR || (out->begun && out->import.rows != commerce_cli_sort_count(codes->sort))) {
+        return commerce_cli_unreadable(codes->cli, "an import into campaign", codes->campaign_id);
+    }
 
-    return write_resume(out, &found, exists);
+    return rc == COMMERCE_ABSENT || out->begun || codes->anew || codes->dry_run ? COMMERCE_CLI_OK
+                                                                                : write_other(codes, &other);
 }
 
 
 /* the same file goes on where it was; another one has to wait for the end, or to be told */
 
 static int
-write_resume(write_t *out, const commerce_import_t *found, bool exists)
+write_other(commerce_cli_codes_t *codes, const commerce_import_t *other)
 {
-    commerce_cli_codes_t  *codes;
-
-    codes = out->codes;
-
-    if (!exists || codes->anew) {
-        return COMMERCE_CLI_OK;
-    }
-
-    if (memcmp(found->digest, codes->digest, sizeof(codes->digest)) == 0 && found->rows == out->import.rows) {
-        out->import = *found;
-        out->begun = true;
-        codes->before = found->added;
-        return COMMERCE_CLI_OK;
-    }
-
-    if (found->done == found->rows || codes->dry_run) {
-        return COMMERCE_CLI_OK;
-    }
-
     return commerce_cli_fail(codes->cli, "campaign \"%.*s\" has an import that is not finished: %llu of %llu codes of"
                              " another file, begun at %s: import that file again to finish it (if \"%s\" is that"
-                             " file, it was changed), or give it up with --anew: what it imported stays",
-                             commerce_cli_arg(codes->campaign_id), (unsigned long long) found->done,
-                             (unsigned long long) found->rows, commerce_cli_time(codes->cli, found->started),
+                             " file, it was changed), or leave it with --anew: what it imported stays",
+                             commerce_cli_arg(codes->campaign_id), (unsigned long long) other->done,
+                             (unsigned long long) other->rows, commerce_cli_time(codes->cli, other->started),
                              codes->path);
 }
 
@@ -220,6 +214,8 @@ write_fill(write_t *out, bool *more)
         if (out->codes->repeated != repeated) {
             continue;
         }
+
+        row->index = out->read - 1;
 
         if (write_holder(out, row) != COMMERCE_CLI_OK) {
             return COMMERCE_CLI_FAILED;
@@ -308,21 +304,62 @@ write_piece(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
     out->next = out->import;
     out->next.done = out->read;
 
-    rc = write_rows(out, txn, &campaign);
+    rc = write_serials(out, txn, &campaign, version);
+
+    if (rc == COMMERCE_CLI_OK) {
+        rc = write_rows(out, txn);
+    }
 
     if (rc == COMMERCE_CLI_OK) {
         rc = write_import(out, txn);
-    }
-
-    if (rc == COMMERCE_CLI_OK && out->next.added != out->import.added) {
-        commerce_campaign_write(txn, cli->shop, &campaign, version);
     }
 
     return rc;
 }
 
 
-/* nobody else may have moved it: two runs at once would spend serials twice */
+/* a file takes serials for all its rows at once, and the log remembers which */
+
+static int
+write_serials(write_t *out, commerce_txn_t *txn, commerce_campaign_t *campaign, uint64_t version)
+{
+    char               buffer[WRITE_EVENT];
+    commerce_cli_t    *cli;
+    commerce_write_t   w;
+
+    cli = out->codes->cli;
+
+    if (!out->begun) {
+        out->next.first = campaign->minted;
+
+        if (campaign->minted + out->next.rows > (uint64_t) COMMERCE_CODE_MINTED_MAX + 1) {
+            return commerce_cli_fail(cli, "campaign \"%.*s\" has no room for so many codes: make another campaign",
+                                     commerce_cli_arg(campaign->id));
+        }
+
+        if (commerce_event_start(&w, buffer, sizeof(buffer), &out->events, "mint", cli->shop,
+                                 (int64_t) out->codes->now * 1000000)
+            == COMMERCE_OK)
+        {
+            commerce_write_text(&w, "campaign", campaign->id);
+            commerce_write_int(&w, "first", out->next.first);
+            commerce_write_int(&w, "count", (int64_t) out->next.rows);
+            commerce_write_hex(&w, "file", out->next.digest, sizeof(out->next.digest));
+        }
+
+        commerce_txn_event(txn, commerce_copy(txn->arena, commerce_event_finish(&w)));
+    }
+
+    if (campaign->minted < out->next.first + out->next.rows) {
+        campaign->minted = (uint32_t) (out->next.first + out->next.rows);
+        commerce_campaign_write(txn, cli->shop, campaign, version);
+    }
+
+    return COMMERCE_CLI_OK;
+}
+
+
+/* nobody else may have moved it: two runs of one file would tell each other's lines as present */
 
 static int
 write_import(write_t *out, commerce_txn_t *txn)
@@ -333,18 +370,17 @@ write_import(write_t *out, commerce_txn_t *txn)
     commerce_import_t   found;
 
     cli = out->codes->cli;
+    found = out->import;
 
     rc = commerce_import_read(&cli->reader, out->codes->campaign.number, &found, &version);
 
     if (rc == COMMERCE_ERROR) {
-        return commerce_cli_unreadable(cli, "the import into campaign", out->codes->campaign_id);
+        return commerce_cli_unreadable(cli, "an import into campaign", out->codes->campaign_id);
     }
 
-    if (out->begun
-        && (memcmp(found.digest, out->import.digest, sizeof(found.digest)) != 0 || found.done != out->import.done))
-    {
-        return commerce_cli_fail(cli, "another run imports into campaign \"%.*s\" at the same time: let it finish",
-                                 commerce_cli_arg(out->codes->campaign_id));
+    if (out->begun ? found.done != out->import.done : rc == COMMERCE_OK) {
+        return commerce_cli_fail(cli, "another run imports this file into campaign \"%.*s\" at the same time: let it"
+                                 " finish", commerce_cli_arg(out->codes->campaign_id));
     }
 
     commerce_import_write(txn, cli->shop, out->codes->campaign.number, &out->next, version);
@@ -353,8 +389,10 @@ write_import(write_t *out, commerce_txn_t *txn)
 }
 
 
+/* txn: NULL in a dry run */
+
 static int
-write_rows(write_t *out, commerce_txn_t *txn, commerce_campaign_t *campaign)
+write_rows(write_t *out, commerce_txn_t *txn)
 {
     int                   rc;
     unsigned              i;
@@ -375,19 +413,14 @@ write_rows(write_t *out, commerce_txn_t *txn, commerce_campaign_t *campaign)
 
         row->campaign = found.campaign;
 
-        if (found.campaign != 0 || campaign == NULL) {
-            out->next.added += (campaign == NULL && found.campaign == 0);
+        if (found.campaign != 0) {
             continue;
         }
 
-        if (campaign->minted > COMMERCE_CODE_MINTED_MAX) {
-            return commerce_cli_fail(cli, "campaign \"%.*s\" has no room for more codes: make another campaign",
-                                     commerce_cli_arg(campaign->id));
+        if (txn != NULL && write_coupon(out, txn, row) != COMMERCE_CLI_OK) {
+            return COMMERCE_CLI_FAILED;
         }
 
-        write_coupon(out, txn, row, campaign->minted);
-
-        campaign->minted++;
         out->next.added++;
     }
 
@@ -395,30 +428,40 @@ write_rows(write_t *out, commerce_txn_t *txn, commerce_campaign_t *campaign)
 }
 
 
-static void
-write_coupon(write_t *out, commerce_txn_t *txn, write_row_t *row, uint32_t serial)
+static int
+write_coupon(write_t *out, commerce_txn_t *txn, write_row_t *row)
 {
+    int                  rc;
+    uint64_t             version;
+    commerce_cli_t      *cli;
     commerce_coupon_t    coupon;
     commerce_imported_t  code;
 
+    cli = out->codes->cli;
     code.campaign = out->codes->campaign.number;
-    code.serial = serial;
+    code.serial = (uint32_t) (out->next.first + row->index);
 
-    commerce_imported_write(txn, out->codes->cli->shop, row->row.hash, &code);
+    commerce_imported_write(txn, cli->shop, row->row.hash, &code);
 
     if (row->holder.len == 0) {
-        return;
+        return COMMERCE_CLI_OK;
     }
 
-    memset(&coupon, 0, sizeof(commerce_coupon_t));
+    /* there is one already if the log told a restored store what became of it */
 
-    coupon.campaign = code.campaign;
-    coupon.serial = serial;
-    coupon.state = COMMERCE_COUPON_ISSUED;
-    coupon.holder = row->holder;
-    coupon.changed = out->codes->now;
+    rc = commerce_coupon_read(&cli->reader, code.campaign, code.serial, &coupon, &version);
 
-    commerce_coupon_write(txn, out->codes->cli->shop, &coupon, 0);
+    if (rc == COMMERCE_ERROR) {
+        return commerce_cli_unreadable(cli, "a coupon of campaign", out->codes->campaign_id);
+    }
+
+    if (coupon.holder.len == 0) {
+        coupon.holder = row->holder;
+        coupon.changed = rc == COMMERCE_OK ? coupon.changed : out->codes->now;
+        commerce_coupon_write(txn, cli->shop, &coupon, version);
+    }
+
+    return COMMERCE_CLI_OK;
 }
 
 
@@ -432,7 +475,7 @@ write_look(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
     out->next = out->import;
     out->next.done = out->read;
 
-    return write_rows(out, txn, NULL);
+    return write_rows(out, NULL);
 }
 
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "../commerce_imported.h"
 #include "commerce_cli_replay_event.h"
 
 #define REPLAY_SAID       20        /* events that could not be replayed, told one by one */
@@ -25,6 +26,8 @@ typedef struct {
 
 
 static int replay_mint(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
+static void replay_import(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r, unsigned campaign,
+    commerce_str_t file, int64_t first, int64_t count);
 static int replay_claim(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static int replay_coupon(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static void replay_shop(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r,
@@ -139,7 +142,7 @@ replay_mint(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
     int64_t               first, count, serial;
     uint64_t              version;
     replay_t             *r = data;
-    commerce_str_t        id;
+    commerce_str_t        id, file;
     commerce_coupon_t     coupon;
     commerce_campaign_t   campaign;
 
@@ -159,7 +162,11 @@ replay_mint(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
         return COMMERCE_CLI_OK;
     }
 
-    if (campaign.minted >= first + count) {
+    if (commerce_cli_event_text(r->event, "/file", &file) && file.len != 0) {
+        replay_import(cli, txn, r, campaign.number, file, first, count);
+    }
+
+    if (r->problem != NULL || campaign.minted >= first + count) {
         return COMMERCE_CLI_OK;
     }
 
@@ -178,6 +185,44 @@ replay_mint(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
     }
 
     return COMMERCE_CLI_OK;
+}
+
+
+/* codes made elsewhere are not in the log: whoever imports their file again gives each the serial that it had */
+static void
+replay_import(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r, unsigned campaign, commerce_str_t file,
+    int64_t first, int64_t count)
+{
+    int                rc;
+    size_t             i;
+    unsigned           byte;
+    uint64_t           version;
+    commerce_import_t  import;
+
+    memset(&import, 0, sizeof(commerce_import_t));
+
+    for (i = 0; i < sizeof(import.digest); i++) {
+
+        if (file.len != 2 * sizeof(import.digest) || sscanf(file.data + 2 * i, "%2x", &byte) != 1) {
+            r->problem = REPLAY_MALFORMED;
+            return;
+        }
+
+        import.digest[i] = (uint8_t) byte;
+    }
+
+    rc = commerce_import_read(&cli->reader, campaign, &import, &version);
+
+    if (rc == COMMERCE_ERROR) {
+        r->problem = "the import's record cannot be read";
+
+    } else if (rc == COMMERCE_ABSENT) {
+        import.first = (uint32_t) first;
+        import.rows = (uint64_t) count;
+        import.started = r->time;
+        commerce_import_write(txn, cli->shop, campaign, &import, 0);
+        r->changed = true;
+    }
 }
 
 

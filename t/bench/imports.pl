@@ -20,7 +20,7 @@ sub imports
     my (@alone, @beside);
 
     store_make();
-    write_file('imported.json', '{"v":1,"id":"imported","discount":{"fixed":1000},"codes":"imported","enabled":true}');
+    write_file('imported.json', '{"v":2,"id":"imported","discount":{"fixed":1000},"codes":"imported","enabled":true}');
     commerce('campaign', 'put', "$DIR/imported.json");
     imports_file($count);
 
