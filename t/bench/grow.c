@@ -16,7 +16,7 @@
  *
  * spend opens and accepts COUNT orders with coupons out of the gaps, all over the store, the FIRST such orders
  * apart, BATCH at a time under one commit and the accepted ones under the next, and drains the outbox: what the gateway's threads do.
- * Prints: us, microseconds per order with its two commits; written, bytes that reached the disk per order;
+ * Prints: us, microseconds per order with its two commits; written, bytes written per order, log lines included;
  * rss, bytes of private memory at the end.
  */
 
@@ -240,7 +240,7 @@ spend(unsigned coupons, unsigned first, unsigned count, unsigned batch)
         entry_fail("cannot start");
     }
 
-    written = figure("/proc/self/io", "write_bytes:");
+    written = figure("/proc/self/io", "wchar:");
     start = entry_now();
 
     for (i = 0; i < count; i += n) {
@@ -268,7 +268,7 @@ spend(unsigned coupons, unsigned first, unsigned count, unsigned batch)
     drain(log, fd);
 
     us = (entry_now() - start) * 1e6 / (count ? count : 1);
-    written = figure("/proc/self/io", "write_bytes:") - written;
+    written = figure("/proc/self/io", "wchar:") - written;
 
     printf("us=%.1f written=%.0f depth=%u rss=%llu\n", us, (double) written / (count ? count : 1),
            tree().ms_depth, figure("/proc/self/status", "RssAnon:") * 1024);

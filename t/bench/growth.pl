@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use File::Path qw(remove_tree);
+use Text::Wrap qw(wrap);
 use Time::HiRes qw(time);
 
 our ($DIR, %GOAL, $quick, $BUYERS, %port, $code);
@@ -29,8 +30,8 @@ sub growth
 
     print "\nledger, store and log without nginx; every coupon with its order, ten orders a buyer; instructions by\n",
         "callgrind, us and KB of 1024 orders all over the store, 256 under one commit, with the log's part;\n",
-        "gets: descents that look a record up; depth: pages from the root to a record; a coupon that was only\n",
-        "minted takes nothing\n\n";
+        "gets: descents that look a record up; depth: pages from the root to a record; KB written: pages (each\n",
+        "changed one and those above it, at both commits) and log lines; a coupon that was only minted takes nothing\n\n";
 
     memory();
     paper(@rows);
@@ -156,25 +157,31 @@ sub private_memory
 
 sub paper
 {
+    local $Text::Wrap::columns = 110;
+
     my ($small, $large) = @_[0, -1];
     my $decades = $large->{exponent} - $small->{exponent};
     my $step = ($large->{instructions} - $small->{instructions}) / $decades;
+    my $more = ($large->{written} - $small->{written}) / $decades;
     my $far = 9 - $large->{exponent};
     my $bytes = $large->{coupon} + $large->{order};
     my $fanout = ($bytes * 10 ** $large->{exponent} / 4096) ** (1 / ($large->{depth} - 1));
     my $depth = 1 + log($bytes * 1e9 / 4096) / log($fanout);
 
-    printf "On paper, 10^9 spent coupons with their orders: %.0f GB (coupons alone %.0f GB), about %.0f pages deep at\n"
-        . "the measured fan-out of %.0f, so some %.0f instructions a redemption (%+.0f a decade).  Nothing of it is a\n"
-        . "worker's own memory; what counts is how much stays in the page cache.  The branch pages, %.1f GB, do; of the\n"
-        . "leaves a redemption needs about seven (order, its due time and number, coupon, two counters, outbox), of\n"
-        . "which the outbox and a new order's neighbours are warm: four or five random reads of 4 KB, 0.1 ms each on\n"
-        . "flash, that other requests wait for while LMDB has its one writer.  A batch of 64 would then take some\n"
-        . "30 ms instead of 2: so at 10^9 either the machine has memory for the leaves that are in use (recent\n"
-        . "orders and one campaign's serials are neighbours), or old orders leave the store by retention, or shops\n"
-        . "get stores of their own.\n\n",
+    print wrap('', '', sprintf(
+        "On paper, 10^9 spent coupons with their orders: %.0f GB (coupons alone %.0f GB), about %.0f pages "
+        . "deep at the measured fan-out of %.0f, so some %.0f instructions a redemption (%+.0f a decade), and "
+        . "%.0f KB written (%+.0f).  Nothing of it is a worker's own memory; what counts is how much stays in "
+        . "the page cache.  The branch pages, %.1f GB, do; of the leaves a redemption needs about seven "
+        . "(order, its due time and number, coupon, two counters, outbox), of which the outbox and a new "
+        . "order's neighbours are warm: four or five random reads of 4 KB, 0.1 ms each on flash, that other "
+        . "requests wait for while LMDB has its one writer.  A batch of 64 would then take some 30 ms instead "
+        . "of 2: so at 10^9 either the machine has memory for the leaves that are in use (recent orders and "
+        . "one campaign's serials are neighbours), or old orders leave the store by retention, or shops get "
+        . "stores of their own.",
         $bytes, $large->{coupon}, $depth, $fanout, $large->{instructions} + $far * $step, $step,
-        $bytes * 1e9 / $fanout / 1e9;
+        ($large->{written} + $far * $more) / 1024, $more / 1024,
+        $bytes * 1e9 / $fanout / 1e9)), "\n\n";
 }
 
 
