@@ -64,6 +64,25 @@ cmp_ok($manifest->{bytes}, '==', -s "$dir/backup/data.mdb", 'and size');
 fails(qr/exists.*nothing is overwritten/, 'store', 'backup', "$dir/backup");
 fails(qr/cannot make the folder/, 'store', 'backup', "$dir/none/backup");
 
+# onto a full disk: refused, and nothing stays
+
+mkdir "$dir/small" or die "mkdir: $!\n";
+
+SKIP: {
+    skip 'tmpfs cannot be mounted here', 3 if system("mount -t tmpfs -o size=16k commerce-test $dir/small 2>/dev/null") != 0;
+
+    fails(qr/No space left|Input\/output error/, 'store', 'backup', "$dir/small/backup");
+    is(join(' ', glob "$dir/small/*"), '', 'a backup onto a full disk leaves nothing');
+    system "umount $dir/small";
+}
+
+# beside a worker that is stopped, be it with the writer's lock
+
+my ($stopped) = $t->workers;
+kill STOP => $stopped;
+like($t->cli_ok('store', 'backup', "$dir/second"), qr/records/, 'a backup beside a stopped worker');
+kill CONT => $stopped;
+
 # after it: spent; refused by the backend; reserved until paid; paid; cancelled; another buyer's
 
 $t->advance(1);

@@ -38,13 +38,40 @@ ok($t->wait_for(sub { $t->events('coupon_redeem') > 5 }, 5), 'orders come in');
 # the new files, as a package brings them
 
 $t->{modules} = $new;
-$t->http_conf($server);
+$t->http_conf($server . <<'EOC');
+    server {
+        listen          127.0.0.1:8083;
+        commerce_shop   demo;
+        commerce        enforce;
+        commerce_user   $http_x_user verified;
+
+        location /api/orders {
+            commerce_order key=json:/client_key scope=shop lines=json:/items id=response:/data/order_no;
+            commerce_order_line id=/sku qty=/count price=/price;
+            commerce_order_success status=200 json=/code:0;
+            commerce_coupon_code json:/coupons;
+            commerce_coupon_redeem on=order deadline=16m;
+            proxy_pass http://127.0.0.1:8081;
+        }
+    }
+EOC
 
 my $master = $t->upgrade(overlap => 1);
 my $from = time;
 
 ok($master, 'a second generation beside the first') or BAIL_OUT('no upgrade');
 my @second = $t->workers;
+
+# an order of a kind that the older one does not know
+
+my ($fresh) = $t->coupons('load', 1);
+my $order = $load->order('anna', 'shared', $fresh, port => 8083);
+my ($answer) = $t->parallel($order);
+
+is($answer->status . ' ' . ($answer->code // ''), '503 STORE_UPGRADING', 'a request that needs format 2 is refused');
+ok($answer->header('retry-after'), 'for a while');
+like($t->cli_ok('coupon', 'show', $fresh), qr/^state +issued/m, 'nothing of it is done');
+is(($t->parallel({ %$order, port => 8080 }))[0]->status, 200, 'the same by a way that needs format 1 only is not');
 
 # what the older one could not read is refused, and nothing of it is written
 
@@ -80,9 +107,12 @@ is((run_old('store', 'check'))[0], 0, 'the older version finds everything in ord
 
 # now it works
 
+($fresh) = $t->coupons('load', 1);
+is(($t->parallel($load->order('anna', 'shared-2', $fresh, port => 8083)))[0]->status, 200, 'the request is served');
+is(format_of(), 2, 'and has raised the format');
+
 ($code, $out, $error) = put(%limited);
-is($code, 0, 'now the campaign is written') or diag $error;
-is(format_of(), 2, 'and the format is raised');
+is($code, 0, 'the campaign is written, too') or diag $error;
 
 my ($coupon) = $t->coupons('limited', 1);
 is(($t->parallel($load->order('anna', 'limited-1', $coupon)))[0]->status, 200, 'its coupon is spent');
@@ -104,7 +134,7 @@ sub put
 {
     my (%campaign) = @_;
     my $file = $t->write_file('campaign.json', Test::NgxCommerce::json()->encode({
-        v => 1, enabled => JSON::PP::true, %campaign }));
+        v => $campaign{claim} ? 2 : 1, enabled => JSON::PP::true, %campaign }));
 
     return $t->cli('campaign', 'put', $file);
 }
