@@ -246,6 +246,10 @@ commerce_ledger_reopen(commerce_ledger_t *ledger, commerce_order_t *order, uint6
         order->created = ledger->now;
     }
 
+    if (before.state == COMMERCE_ORDER_CART) {
+        order->created = ledger->now;       /* the cart is older than the order that it becomes */
+    }
+
     commerce_ledger_store(&work);
     commerce_order_write(ledger->txn, ledger->reader->shop, order, version, &before);
 

@@ -184,6 +184,21 @@ sub verdict
     }
 }
 
+# a cart in doubt that is completed later: the store still agrees with itself
+
+{
+    my $cart = cart();
+    my ($code) = $t->coupons('ten', 1);
+
+    apply($cart, [ $code ], test => 'close_early');
+    order_becomes($cart, 'cart unknown', 'in doubt: nobody knows whether the cart has the coupon');
+    $t->advance(10);
+    is(complete($cart)->status, 200, 'in doubt: completed');
+    order_becomes($cart, 'placed', 'in doubt: no longer');
+    is(($t->cli(qw(store check)))[0], 0, 'in doubt: the store agrees with itself');
+}
+
+
 # the whole life: two coupons, one of them removed, completed, paid
 
 {

@@ -374,6 +374,30 @@ ends('accepted', 'the first of two is not there', port => 8006);
 ends('refused', 'both are not there', port => 8007, status => 502);
 ends('refused', 'nobody is left to ask', port => 8007, status => 502);
 
+# a retry that was never sent says nothing about the first try, which was
+
+{
+    my $name = 'a retry that was never sent';
+    my $coupon = shift @coupons;
+    my $key = 'k' . ++$n;
+
+    is(send_order($key, $coupon, test => 'close_early')->status, 502, "$name: the first try has no answer");
+    is_state($key, 'unknown', $name);
+    $in_doubt++;
+
+    is(send_order($key, $coupon, port => 8003)->status, 502, "$name: nobody is there");
+    ok($t->wait_for(sub { $t->get('/status')->json->{store}{in_flight} == 0 }), "$name: that is written");
+    is_state($key, 'unknown', "$name: then");
+    is(coupon($coupon, 'state'), 'reserved', "$name: the coupon is kept");
+    is_in_doubt("$name: then");
+    is(send_order("other-$key", $coupon)->code, 'COUPON_IN_DOUBT', "$name: for this order");
+
+    is(send_order($key, $coupon)->json->{data}{pay_amount}, 8900, "$name: the next one reaches the backend");
+    is_state($key, 'placed', "$name: in the end");
+    $in_doubt--;
+    is_in_doubt("$name: in the end");
+}
+
 is(scalar(() = $t->log_lines(qr/next_upstream allows non_idempotent/)), 0, 'next_upstream is harmless so far');
 ends('accepted', 'the second accepts what the first failed', port => 8008);
 ends('unknown', 'the first failed, the second is not there', port => 8009, status => 502);

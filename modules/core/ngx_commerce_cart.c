@@ -301,6 +301,7 @@ static commerce_reason_t
 ngx_commerce_cart_complete(ngx_commerce_ctx_t *ctx, commerce_order_t *order, commerce_order_t *cart,
     uint64_t version)
 {
+    commerce_time_t       created;
     commerce_reason_t     reason;
     commerce_ledger_t     ledger;
     ngx_commerce_case_t  *c;
@@ -330,7 +331,17 @@ ngx_commerce_cart_complete(ngx_commerce_ctx_t *ctx, commerce_order_t *order, com
         return reason;
     }
 
+    created = cart->created;
     ngx_commerce_order_snapshot(ctx, cart);
+
+    /* as the store has it, so that the ledger moves it and its place among those in doubt */
+
+    if (cart->deadline != COMMERCE_FOREVER) {
+        cart->deadline -= cart->created - created;
+    }
+
+    cart->created = created;
+
     ngx_commerce_order_ledger(c, &ledger);
 
     return commerce_ledger_reopen(&ledger, cart, version, c->now + ctx->conf->order->in_flight);

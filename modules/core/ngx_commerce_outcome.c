@@ -420,8 +420,10 @@ ngx_commerce_outcome_unanswered(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
         }
     }
 
+    /* that a retry was not sent says nothing about the try before it, which may have been */
+
     if (!sent) {
-        return COMMERCE_STEP_REFUSED;
+        return ctx->c.arrival == COMMERCE_ARRIVAL_RETRY ? COMMERCE_STEP_UNKNOWN : COMMERCE_STEP_REFUSED;
     }
 
     /* an answer that error_page or X-Accel-Redirect replaced: its status is known, its JSON is not */
