@@ -21,6 +21,7 @@ typedef struct {
     commerce_str_t               request;       /* of a redemption in a shop */
     bool                         changed;       /* the transaction is not empty */
     bool                         fresh_coupon, fresh_order;
+    bool                         stranger;      /* the copy does not know the buyer */
     const char                  *problem;       /* NULL: none */
 } replay_t;
 
@@ -122,10 +123,7 @@ commerce_cli_replay_event(commerce_cli_replay_work_t *work, const commerce_cli_e
     replay->known += !r.changed;
     replay->coupons += r.fresh_coupon;
     replay->orders += r.fresh_order;
-    replay->unknown_buyers += r.fresh_order && r.buyer.len != 0
-                              && memcmp(r.user.data, COMMERCE_CLI_PSEUDONYM,
-                                        r.user.len < sizeof(COMMERCE_CLI_PSEUDONYM) - 1 ? r.user.len
-                                        : sizeof(COMMERCE_CLI_PSEUDONYM) - 1) == 0;
+    replay->unknown_buyers += r.fresh_order && r.stranger;
 
     return COMMERCE_CLI_OK;
 }
@@ -1009,6 +1007,7 @@ replay_user(commerce_cli_t *cli, replay_t *r)
     }
 
     r->user = commerce_string("");
+    r->stranger = false;
 
     if (r->buyer.len == 0) {
         return COMMERCE_CLI_OK;
@@ -1032,6 +1031,7 @@ replay_user(commerce_cli_t *cli, replay_t *r)
     memcpy(text, prefix, sizeof(prefix) - 1);
     memcpy(text + sizeof(prefix) - 1, r->buyer.data, r->buyer.len);
     r->user = (commerce_str_t) { text, sizeof(prefix) - 1 + r->buyer.len };
+    r->stranger = true;
 
     return COMMERCE_CLI_OK;
 }
