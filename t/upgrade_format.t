@@ -79,7 +79,7 @@ is(($t->parallel({ %$order, port => 8080 }))[0]->status, 200, 'the same by a way
 
 # what the older one could not read is refused, and nothing of it is written
 
-my %limited = (id => 'limited', discount => { fixed => 100 }, claim => { stock => 10 });
+my %limited = (v => 2, id => 'limited', discount => { fixed => 100 }, claim => { stock => 10 });
 my ($code, $out, $error) = put(%limited);
 
 is($code, 1, 'a campaign with a rule that the older version does not know');
