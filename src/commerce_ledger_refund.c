@@ -131,7 +131,7 @@ commerce_ledger_refund_write(commerce_ledger_unit_t *unit, const commerce_refund
     number->next = unit->refunds;
     unit->refunds = number;
 
-    commerce_refund_write(unit->ledger->txn, unit->ledger->reader->shop, refund);
+    commerce_refund_write(unit->ledger->txn, unit->ledger->reader->shop, refund, 0);
 }
 
 

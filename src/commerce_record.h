@@ -166,9 +166,14 @@ int commerce_transaction_read(commerce_reader_t *reader, commerce_str_t id, comm
 void commerce_transaction_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id, const commerce_transaction_owner_t *owner, uint64_t version);
 void commerce_transaction_compare(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id, uint64_t version);
 
-/* a refund is written once, with its entry in the order's list */
+/* a refund is written once, with its entry in the order's list; version: 0, but where its order's user is renamed */
 int commerce_refund_read(commerce_reader_t *reader, commerce_str_t number, commerce_refund_t *refund, uint64_t *version);
-void commerce_refund_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_refund_t *refund);
+void commerce_refund_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_refund_t *refund, uint64_t version);
+/*
+ * The order's user becomes another (commerce_order_rename): so it does in its payments, transactions, refunds and
+ * in what waits for it.  COMMERCE_OK or COMMERCE_ERROR: one of them cannot be read.
+ */
+int commerce_order_rename_sale(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order, commerce_str_t user);
 void commerce_refund_remove(commerce_txn_t *txn, commerce_str_t shop, const commerce_refund_t *refund);
 /* the order's refund whose number follows `after` (empty: the first); COMMERCE_ABSENT at the end */
 int commerce_refund_next(commerce_reader_t *reader, commerce_str_t user, commerce_str_t key, commerce_str_t after, commerce_refund_t *refund);

@@ -13,6 +13,14 @@
 
 static int commerce_payment_decode(commerce_decoder_t *d, commerce_arena_t *arena,
     commerce_payment_t *payment);
+static int commerce_payment_rename(commerce_reader_t *reader, commerce_txn_t *txn,
+    commerce_str_t payment, const commerce_order_t *order, commerce_str_t user);
+static int commerce_transaction_rename(commerce_reader_t *reader, commerce_txn_t *txn,
+    commerce_str_t id, commerce_str_t user);
+static int commerce_refunds_rename(commerce_reader_t *reader, commerce_txn_t *txn,
+    const commerce_order_t *order, commerce_str_t user);
+static int commerce_waiting_rename(commerce_reader_t *reader, commerce_txn_t *txn,
+    const commerce_order_t *order, commerce_str_t user);
 static void commerce_refund_index(commerce_txn_t *txn, commerce_str_t shop,
     const commerce_refund_t *refund);
 
@@ -392,7 +400,8 @@ commerce_refund_decode(commerce_arena_t *arena, commerce_str_t value, commerce_r
 
 
 void
-commerce_refund_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_refund_t *refund)
+commerce_refund_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_refund_t *refund,
+    uint64_t version)
 {
     size_t              room;
     unsigned            i;
@@ -425,7 +434,7 @@ commerce_refund_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_r
     }
 
     commerce_path_text(&key, shop, 'F', refund->number);
-    commerce_path_put(txn, &key, 0, commerce_encode_finish(&e));
+    commerce_path_put(txn, &key, version, commerce_encode_finish(&e));
 
     commerce_refund_index(txn, shop, refund);
 }
@@ -499,4 +508,145 @@ commerce_refund_next(commerce_reader_t *reader, commerce_str_t user, commerce_st
     rc = commerce_refund_read(reader, number, refund, NULL);
 
     return rc == COMMERCE_ABSENT ? COMMERCE_ERROR : rc;
+}
+
+
+int
+commerce_order_rename_sale(commerce_reader_t *reader, commerce_txn_t *txn,
+    const commerce_order_t *order, commerce_str_t user)
+{
+    int                        rc;
+    bool                       named;
+    unsigned                   i;
+    const commerce_receipt_t  *receipt;
+
+    named = (order->payment.len != 0);
+
+    for (i = 0; i < order->receipt_count; i++) {
+        receipt = &order->receipts[i];
+        named = named && !commerce_equal(receipt->payment, order->payment);
+
+        rc = receipt->payment.len != 0
+             ? commerce_payment_rename(reader, txn, receipt->payment, order, user)
+             : commerce_transaction_rename(reader, txn, receipt->transaction, user);
+
+        if (rc != COMMERCE_OK) {
+            return rc;
+        }
+    }
+
+    /* one that brought nothing yet */
+
+    if (named && commerce_payment_rename(reader, txn, order->payment, order, user) != COMMERCE_OK) {
+        return COMMERCE_ERROR;
+    }
+
+    rc = commerce_refunds_rename(reader, txn, order, user);
+
+    return rc == COMMERCE_OK ? commerce_waiting_rename(reader, txn, order, user) : rc;
+}
+
+
+static int
+commerce_payment_rename(commerce_reader_t *reader, commerce_txn_t *txn, commerce_str_t id,
+    const commerce_order_t *order, commerce_str_t user)
+{
+    int                        rc;
+    uint64_t                   version;
+    commerce_payment_t         payment;
+    commerce_payment_order_t  *place;
+
+    rc = commerce_payment_read(reader, id, &payment, &version);
+
+    if (rc != COMMERCE_OK) {
+        return rc == COMMERCE_ABSENT ? COMMERCE_OK : rc;
+    }
+
+    place = commerce_payment_covers(&payment, order->user, order->key);
+
+    if (place != NULL) {
+        place->user = user;
+        commerce_payment_write(txn, reader->shop, &payment, version);
+    }
+
+    return COMMERCE_OK;
+}
+
+
+static int
+commerce_transaction_rename(commerce_reader_t *reader, commerce_txn_t *txn, commerce_str_t id,
+    commerce_str_t user)
+{
+    int                           rc;
+    uint64_t                      version;
+    commerce_transaction_owner_t  owner;
+
+    rc = commerce_transaction_read(reader, id, &owner, &version);
+
+    if (rc != COMMERCE_OK) {
+        return rc == COMMERCE_ABSENT ? COMMERCE_OK : rc;
+    }
+
+    owner.user = user;
+    commerce_transaction_write(txn, reader->shop, id, &owner, version);
+
+    return COMMERCE_OK;
+}
+
+
+static int
+commerce_refunds_rename(commerce_reader_t *reader, commerce_txn_t *txn,
+    const commerce_order_t *order, commerce_str_t user)
+{
+    int                rc;
+    uint64_t           version;
+    commerce_str_t     kept, number;
+    commerce_path_t    entry;
+    commerce_refund_t  refund;
+
+    for (number = commerce_string(""); ; number = refund.number) {
+        rc = commerce_refund_next(reader, order->user, order->key, number, &refund);
+
+        if (rc != COMMERCE_OK) {
+            return rc == COMMERCE_ABSENT ? COMMERCE_OK : rc;
+        }
+
+        rc = commerce_refund_read(reader, refund.number, &refund, &version);
+        if (rc != COMMERCE_OK) {
+            return COMMERCE_ERROR;
+        }
+
+        commerce_path_refund(&entry, reader->shop, order->user, order->key, refund.number);
+        kept = commerce_path_keep(txn, &entry);
+
+        if (kept.len != 0) {
+            commerce_txn_delete(txn, kept);
+        }
+
+        refund.user = user;
+        commerce_refund_write(txn, reader->shop, &refund, version);
+    }
+}
+
+
+static int
+commerce_waiting_rename(commerce_reader_t *reader, commerce_txn_t *txn,
+    const commerce_order_t *order, commerce_str_t user)
+{
+    int                    rc;
+    uint64_t               version;
+    commerce_parked_t      parked;
+    commerce_parked_for_t  what = { COMMERCE_PARKED_ORDER, order->key, order->user };
+
+    rc = commerce_parked_read(reader, &what, &parked, &version);
+
+    if (rc != COMMERCE_OK) {
+        return rc == COMMERCE_ABSENT ? COMMERCE_OK : rc;
+    }
+
+    commerce_parked_remove(txn, reader->shop, &what, version);
+    what.user = user;
+    commerce_parked_write(txn, reader->shop, &what, &parked, 0);
+
+    return COMMERCE_OK;
 }

@@ -446,6 +446,30 @@ told('/paid', { pay => 'a%20b%2Bc', trade => 'E+1', fen => 1 }, 202, { reason =>
 is(shown($key)->{payments}[0]{transaction}, 'E 1', 'escapes: decoded once');
 
 
+# a buyer who is erased leaves his payments and refunds behind, without his name
+
+{
+    my $eve = $t->post('/api/orders', { client_key => 'eve-1', pay_no => 'EVE', items => [ { sku => 's1', count => 1, price => 700 } ] },
+                       user => 'eve');
+    my $no = $eve->json->{data}{order_no};
+
+    ok($t->wait_for(sub { ($t->cli('order', 'show', '--id', $no))[0] == 0 }), 'eve orders');
+    is(form('/paid', pay => 'EVE', trade => 'EVE1', fen => 500)->json->{reason}, 'PAYMENT_PARTIAL', 'pays');
+    is(form('/paid', order => $no, trade => 'EVE2', fen => 200)->json->{reason}, 'OK', 'and pays');
+    is(form('/refund', order => $no, refund => 'EVE3', fen => 700)->json->{state}, 'refunded', 'and has it back');
+
+    $t->cli_ok('buyer', 'erase', 'eve');
+    isnt(($t->cli('order', 'show', 'eve-1', '--user', 'eve'))[0], 0, 'erased');
+
+    my $left = json()->decode($t->cli_ok('order', 'show', '--id', $no));
+
+    isnt($left->{user}, 'eve', 'the order has another name');
+    is_deeply([ map { $_->{number} } @{$left->{refunds}} ], [ 'EVE3' ], 'and its refund');
+    is(form('/paid', order => $no, trade => 'EVE2', fen => 200)->json->{reason}, 'ORDER_REPLAY', 'its money is still known');
+    is(form('/refund', order => $no, refund => 'EVE3', fen => 700)->json->{reason}, 'ORDER_REPLAY', 'so is its refund');
+}
+
+
 ok($t->wait_for(sub { my $store = $t->get('/status')->json->{store};
                       $store->{in_flight} == 0 && $store->{outbox} == 0 }), 'all is written');
 

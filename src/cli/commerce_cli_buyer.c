@@ -5,13 +5,8 @@
  *
  * His orders and the coupons that he spent go to a scope that was drawn at random, and so does what they are counted
  * against; binding, touches, claims and the rest of his counters are deleted; coupons that he holds are nobody's
- * any more.  Nothing is done while one of his orders is open, nor while payments or refunds are recorded under his
- * name, which only their retention ends.  A run that was broken off is finished by another.
+ * any more.  Nothing is done while one of his orders is open.  A run that was broken off is finished by another.
  */
-
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE     /* memmem() */
-#endif
 
 #include <stdlib.h>
 
@@ -32,7 +27,6 @@ typedef struct {
     commerce_str_t           keys[ERASE_KEYS];  /* found by a scan, to be worked on one by one */
     unsigned                 key_count, key;
     uint64_t                 orders, coupons, others;
-    bool                     money;             /* payments or refunds name him */
     char                     open[COMMERCE_ID_MAX + 1];     /* key of an order that is not settled; or empty */
 } erase_t;
 
@@ -44,7 +38,6 @@ static int erase_keep(commerce_cli_t *cli, erase_t *erase, commerce_str_t name);
 static int erase_seller(commerce_cli_t *cli, erase_t *erase);
 static bool erase_scoped(const erase_t *erase, commerce_str_t name);
 static int erase_open(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
-static int erase_money(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
 static int erase_find_order(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
 static int erase_order(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static int erase_find_coupon(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
@@ -109,8 +102,7 @@ commerce_cli_buyer_erase(commerce_cli_t *cli, int argc, char **argv)
 static int
 erase_run(commerce_cli_t *cli, erase_t *erase)
 {
-    int          rc;
-    const char  *kind;
+    int  rc;
 
     rc = erase_seller(cli, erase);
 
@@ -122,15 +114,6 @@ erase_run(commerce_cli_t *cli, erase_t *erase)
         rc = commerce_cli_fail(cli, "order \"%s\" of this user is open (not settled, in doubt, or holding a"
                                " coupon): nothing was erased, try again when it is settled",
                                commerce_cli_text(cli, commerce_cstr(erase->open)));
-    }
-
-    for (kind = "mMfFQ"; rc == COMMERCE_CLI_OK && *kind != '\0'; kind++) {
-        rc = erase_kind(cli, erase, *kind, erase_money, NULL);
-    }
-
-    if (rc == COMMERCE_CLI_OK && erase->money) {
-        rc = commerce_cli_fail(cli, "payments or refunds of this user are recorded, and this version cannot move"
-                               " them: nothing was erased");
     }
 
     if (rc == COMMERCE_CLI_OK) {
@@ -278,20 +261,6 @@ erase_open(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data)
 }
 
 
-/* one name too many (a user whose id is a part of another's) refuses, which does no harm */
-static int
-erase_money(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data)
-{
-    erase_t  *erase = data;
-
-    erase->money = erase->money
-                   || memmem(record->value.data, record->value.len, erase->user.data, erase->user.len) != NULL
-                   || memmem(record->name.data, record->name.len, erase->user.data, erase->user.len) != NULL;
-
-    return COMMERCE_CLI_OK;
-}
-
-
 static int
 erase_find_order(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data)
 {
@@ -334,6 +303,10 @@ erase_order(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
                 return rc;
             }
         }
+    }
+
+    if (commerce_order_rename_sale(&cli->reader, txn, &order, erase->scope) != COMMERCE_OK) {
+        return commerce_cli_unreadable(cli, "payments or refunds of order", order.key);
     }
 
     commerce_order_rename(txn, cli->shop, &order, version, erase->scope);

@@ -42,6 +42,7 @@ static void replay_count(commerce_cli_t *cli, commerce_txn_t *txn, const commerc
 static void replay_coupon_order(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r,
     const commerce_campaign_t *campaign, const commerce_coupon_t *coupon);
 static int replay_order(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
+static int replay_refund(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static bool replay_order_state(replay_t *r, commerce_order_t *order, bool known);
 static unsigned replay_order_rank(commerce_order_state_t state);
 static bool replay_order_parts(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
@@ -80,7 +81,8 @@ commerce_cli_replay_event(commerce_cli_replay_work_t *work, const commerce_cli_e
         { "coupon_release", replay_coupon },
         { "coupon_rollback", replay_coupon },
         { "order", replay_order },
-        { "paid", replay_order }
+        { "paid", replay_order },
+        { "refund", replay_refund }
     };
 
     run = NULL;
@@ -567,6 +569,18 @@ replay_coupon_order(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r, const
     replay_order_due(&order);
     replay_order_store(cli, txn, &order, version, &before);
     r->fresh_order = version == 0;
+}
+
+
+/* which sums it was added to, its event does not tell; whoever sent its notice can send it again */
+static int
+replay_refund(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
+{
+    replay_t  *r = data;
+
+    r->problem = "a refund is not made from the log, send its notice again";
+
+    return COMMERCE_CLI_OK;
 }
 
 
