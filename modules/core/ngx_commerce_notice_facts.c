@@ -173,6 +173,11 @@ ngx_commerce_notice_line(ngx_commerce_case_t *c, ngx_commerce_notice_conf_t *nc,
     commerce_str_t     amount, quantity, number;
     commerce_reason_t  reason;
 
+    n = 0;
+    number = commerce_string("");
+    amount = commerce_string("");
+    quantity = commerce_string("");
+
     reason = ngx_commerce_notice_member(node, nc->line_sku, &line->sku);
 
     if (reason == COMMERCE_R(OK)) {
