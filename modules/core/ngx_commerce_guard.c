@@ -240,6 +240,10 @@ ngx_commerce_method_argument(ngx_http_request_t *r)
     u_char  *p, *end, *src, *dst, name[sizeof("%5f%6d%65%74%68%6f%64") - 1];
     size_t   len;
 
+    if (r->args.len == 0) {
+        return 0;                           /* after try_files the data is not even set */
+    }
+
     p = r->args.data;
     end = p + r->args.len;
 

@@ -199,7 +199,7 @@ test_base(void)
     is_reason(check(&second, &o), COUPON_MIN_SPEND, "what is left is a fen below the minimum");
     second.minimum_spend = 5000;
     is_reason(check(&second, &o), OK, "or at it");
-    is_int(o.discount, 500, "10 % of what is left");
+    is_int(o.discount, 500, "10 %% of what is left");
 
     o = order(6000, 4000);
     second.base_initial = true;
@@ -208,12 +208,12 @@ test_base(void)
     is_reason(check(&second, &o), COUPON_MIN_SPEND, "the whole is a fen below the minimum");
     second.minimum_spend = 10000;
     is_reason(check(&second, &o), OK, "or at it");
-    is_int(o.discount, 1000, "10 % of the whole");
+    is_int(o.discount, 1000, "10 %% of the whole");
 
     o = order(6000, 4000);
     first.fixed = 9001;
     is_reason(check(&first, &o), OK, "90.01 off");
-    is_reason(check(&second, &o), OK, "10 % of the whole is a fen more than is left");
+    is_reason(check(&second, &o), OK, "10 %% of the whole is a fen more than is left");
     is_int(o.discount, 999, "which is all that is given");
 }
 
