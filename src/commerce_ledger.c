@@ -321,6 +321,7 @@ commerce_ledger_resolve(commerce_ledger_t *ledger, commerce_order_t *order, uint
     commerce_step_t step, const commerce_answer_t *answer, commerce_str_t by)
 {
     bool                    taken;
+    unsigned                i;
     commerce_order_t        before;
     commerce_answer_t       usable;
     commerce_effect_t       effect;
@@ -349,6 +350,10 @@ commerce_ledger_resolve(commerce_ledger_t *ledger, commerce_order_t *order, uint
 
     if (!effect.changed) {
         return effect.reason;
+    }
+
+    for (i = 0; answer != NULL && answer->judged && i < order->coupon_count; i++) {
+        commerce_ledger_recount(&work, i, order->coupons[i].discount);
     }
 
     if (step == COMMERCE_STEP_ACCEPTED) {

@@ -318,6 +318,7 @@ commerce_ledger_cart_complete(commerce_ledger_t *ledger, commerce_order_t *order
     commerce_cart_lines(order, cart);
     work = (commerce_ledger_work_t) { .ledger = ledger, .order = order, .failed = work.failed };
     judged.disputed = commerce_ledger_cart_rules(&work, cart) || disputed;
+    judged.judged = true;
 
     if (work.failed) {
         return COMMERCE_R(INTERNAL);

@@ -326,6 +326,34 @@ commerce_ledger_count_back(commerce_ledger_t *ledger, const commerce_coupon_t *c
 }
 
 
+void
+commerce_ledger_recount(commerce_ledger_work_t *work, unsigned i, commerce_fen_t discount)
+{
+    commerce_coupon_t              *coupon;
+    const commerce_order_coupon_t  *use = &work->order->coupons[i];
+
+    /* one that the order does not have (any more) may be another's */
+
+    if (use->use != COMMERCE_USE_RESERVED && use->use != COMMERCE_USE_REDEEMED) {
+        return;
+    }
+
+    coupon = commerce_ledger_load(work, i);
+
+    if (coupon == NULL || coupon->counted.money == 0 || discount < 0
+        || discount == coupon->counted.discount)
+    {
+        return;
+    }
+
+    commerce_ledger_count_back(work->ledger, coupon);
+    coupon->counted.discount = discount;
+    commerce_ledger_count(work->ledger, coupon, NULL);
+
+    work->dirty[i] = true;
+}
+
+
 static void
 commerce_ledger_add(commerce_ledger_t *ledger, const commerce_count_op_t *ops, unsigned count,
     int sign)

@@ -72,6 +72,9 @@ void commerce_ledger_count(commerce_ledger_t *ledger, const commerce_coupon_t *c
 /* the use has ended: gives back what it was counted against; coupon: as it was while reserved or redeemed */
 void commerce_ledger_count_back(commerce_ledger_t *ledger, const commerce_coupon_t *coupon);
 
+/* the discount of a coupon that the order has is known by now: budgets that counted the most it could be count this */
+void commerce_ledger_recount(commerce_ledger_work_t *work, unsigned i, commerce_fen_t discount);
+
 void commerce_ledger_coupon_event(commerce_ledger_work_t *work, unsigned i, const char *type,
     commerce_coupon_state_t from, commerce_coupon_state_t to, commerce_reason_t reason);
 

@@ -202,6 +202,7 @@ typedef struct {
     bool            disputed;           /* ACCEPTED: the backend honoured what the rules do not allow */
     commerce_fen_t  freight;            /* beside payable */
     commerce_str_t  payment;            /* the payment's number; may be empty */
+    bool            judged;             /* ACCEPTED: the coupons' discounts are known only now */
 } commerce_answer_t;
 
 /*

@@ -25,6 +25,7 @@ $t->campaign(id => 'percent', discount => { percent => 1250 });
 $t->campaign(id => 'alone', discount => { fixed => 1000 }, stacking => { class => 'exclusive' });
 $t->campaign(id => 'ladder', discount => { thresholds => [ { minimum => 100, off => 500 }, { minimum => 19800, off => 2000 },
                                                            { minimum => 19801, off => 3000 } ] });
+$t->campaign(id => 'saver', discount => { percent => 1000, cap => 5000 }, budgets => { total => 7000 });
 $t->campaign(id => 'grouped', discount => { fixed => 1000 }, groups => [ 'g1' ], minimum_quantity => 2);
 $t->storefront(8081, '--verdict-keys', $t->write_file('verdict.keys', $t->cli_ok(qw(keys export verdict))));
 
@@ -198,6 +199,22 @@ sub verdict
     is(($t->cli(qw(store check)))[0], 0, 'in doubt: the store agrees with itself');
 }
 
+
+# a budget counts the most that a cart's coupon can be, and what it was when the cart is completed
+
+{
+    my ($first, $second) = (cart(), cart());
+    my @savers = $t->coupons('saver', 2);
+
+    is(apply($first, [ $savers[0] ], test => 'worth=19.80')->status, 200, '50.00 of 70.00');
+    is(apply($second, [ $savers[1] ])->status, 422, '50.00 more are too many');
+    is(complete($first, test => 'worth=19.80')->status, 200, 'it was 19.80');
+    order_becomes($first, 'placed', 'placed');
+    is(apply($second, [ $savers[1] ])->status, 200, 'so that 50.00 fit');
+
+    my ($rc, $out, $err) = $t->cli('store', 'check');
+    is($rc, 0, 'and the counters are what the coupons say') or diag "$out$err";
+}
 
 # the whole life: two coupons, one of them removed, completed, paid
 
