@@ -243,7 +243,8 @@ becomes($coupon, 'issued', 'order approve: and no more');
     my ($key, $coupon) = doubtful();
 
     for my $case ([ 500, '{"code":500}', 'a 500' ], [ 200, '{"code":', 'broken JSON' ], [ 409, '{}', 'a 409' ],
-                  [ 200, 'close', 'no answer' ], [ 200, 'hang', 'a time-out' ])
+                  [ 400, '{}', 'a 400, about the key that the buyer chose,' ], [ 401, '{}', 'a 401' ],
+                  [ 403, '{}', 'a 403' ], [ 302, '{}', 'a redirect' ], [ 200, 'close', 'no answer' ], [ 200, 'hang', 'a time-out' ])
     {
         my ($status, $body, $name) = @$case;
 

@@ -10,6 +10,7 @@
 
 
 #define NGX_COMMERCE_QUERY_WAIT  2000       /* ms until the answer is written down */
+#define NGX_COMMERCE_QUERY_GONE  410
 
 
 static ngx_int_t ngx_commerce_query_start(ngx_commerce_ctx_t *ctx);
@@ -180,7 +181,11 @@ ngx_commerce_query_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 }
 
 
-/* only what the backend itself said counts: a page of nginx's is no answer */
+/*
+ * Only what the backend itself said counts: a page of nginx's is no answer.  That it does not know the order is 404 or
+ * 410, or JSON that fails json=; any other refusal is of the question.  The buyer chose the key in it, and would have
+ * his coupon twice.
+ */
 
 static commerce_step_t
 ngx_commerce_query_said(ngx_http_request_t *sr, ngx_commerce_ctx_t *ctx, ngx_int_t rc)
@@ -199,7 +204,8 @@ ngx_commerce_query_said(ngx_http_request_t *sr, ngx_commerce_ctx_t *ctx, ngx_int
     }
 
     if (status != qc->success_status) {
-        return ngx_commerce_outcome_status(status);
+        return status == NGX_HTTP_NOT_FOUND || status == NGX_COMMERCE_QUERY_GONE ? COMMERCE_STEP_REFUSED
+                                                                                : COMMERCE_STEP_UNKNOWN;
     }
 
     b = sr->out ? sr->out->buf : NULL;
