@@ -238,8 +238,14 @@ commerce_collect_order_over(const commerce_order_t *order)
 
     case COMMERCE_ORDER_PENDING:
     case COMMERCE_ORDER_UNKNOWN:
-    case COMMERCE_ORDER_CART:
         return false;
+
+    case COMMERCE_ORDER_CART:       /* nobody came back to it */
+        if (order->receipt_count != 0) {
+            return false;
+        }
+
+        break;
 
     default:
         break;

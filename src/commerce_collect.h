@@ -4,7 +4,8 @@
  * Retention: what nobody needs any more is deleted, a few records at a time.
  *
  *   order    made longer ago than `orders`, its outcome known, not in doubt, nothing of it reserved, nothing due.  A
- *            coupon that it redeemed stays redeemed, by an order that is not named any more.
+ *            coupon that it redeemed stays redeemed, by an order that is not named any more.  A cart that nobody came
+ *            back to goes, too, once its coupons were released.
  *   parked   notices for what never came, the latest older than `parked`
  *   buyer    whose binding ended, and who was last seen with a link, longer ago than `buyers`
  *

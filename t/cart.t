@@ -610,6 +610,35 @@ sub verdict
 }
 
 
+# a cart that nobody came back to is not kept for ever, nor does it keep its buyer from being forgotten
+
+{
+    my ($mine, $his) = (cart(), cart());
+    my ($code, $other) = $t->coupons('ten', 2);
+
+    is(apply($mine, [ $code ], user => 'ghost')->status, 200, 'a cart');
+    is(apply($his, [ $other ], user => 'spirit')->status, 200, 'and another one');
+    order_becomes($_->[0], 'cart', 'is written', $_->[1]) for [ $mine, 'ghost' ], [ $his, 'spirit' ];
+
+    my ($rc, undef, $error) = $t->cli('buyer', 'erase', 'ghost');
+    is($rc, 1, 'while it holds a coupon its buyer is not erased');
+    like($error, qr/order "$mine" of this user is open/, 'which is said');
+
+    $t->advance(7201);
+    becomes($_, 'issued', 'nobody comes') for $code, $other;
+    order_becomes($mine, 'cart', 'a cart still', 'ghost');
+
+    like($t->cli_ok('buyer', 'erase', 'ghost'), qr/^0 orders and 0 coupons without their buyer/, 'then he is');
+    is(order($mine, 'ghost')->{state}, 'none', 'and his cart with him');
+    is(apply($mine, [ $code ], user => 'ghost')->status, 200, 'should he come back, it is a new one');
+
+    $t->advance(401 * 86400);
+    $t->cli_ok('store', 'collect');
+    is(order($his, 'spirit')->{state}, 'none', 'long after that the other one goes, too');
+    like($t->cli_ok('store', 'check'), qr/ 0 violations/, 'the store agrees with itself');
+}
+
+
 # configuration
 
 my $at = sub {

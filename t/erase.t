@@ -93,6 +93,16 @@ is(order('k3', $held)->code, 'COUPON_NOT_USABLE', 'what was held is nobody\'s');
 is($t->post('/confirm?id=' . id($order), '')->status, 200, "a repeated notice about the old order is no one's harm");
 like($t->cli_ok('store', 'check'), qr/ 0 violations/, 'the store agrees with itself');
 
+# whose id ends like another one's, behind what looks like a day
+
+my ($short, $long) = ('ed', '00000001/ed');
+
+is(claim($_)->status, 201, "$_ claims") for $short, $long;
+is(order('k7', $codes[3], $long)->status, 200, "$long orders");
+$t->cli_ok('buyer', 'erase', $short);
+is(claim($long)->json->{replay}, Test::NgxCommerce::json()->true, "$long has claimed still");
+like($t->cli_ok('store', 'check'), qr/ 0 violations/, 'and is counted still');
+
 # a seller is more than a buyer
 
 ($code, $out, $error) = $t->cli('buyer', 'erase', 'u-a');
@@ -103,7 +113,7 @@ $t->done_testing;
 
 
 sub view  { return $t->get("/item?st=$token{$_[0]}", headers => { 'X-User' => $user }) }
-sub claim { return $t->post('/claim?campaign=drop', '', headers => { 'X-User' => $user }) }
+sub claim { return $t->post('/claim?campaign=drop', '', headers => { 'X-User' => $_[0] // $user }) }
 sub id    { return $_[0]->json->{data}{order_no} }
 
 

@@ -38,6 +38,7 @@ static int erase_keep(commerce_cli_t *cli, erase_t *erase, commerce_str_t name);
 static int erase_seller(commerce_cli_t *cli, erase_t *erase);
 static bool erase_scoped(const erase_t *erase, commerce_str_t name);
 static int erase_open(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
+static bool erase_is_open(const commerce_order_t *order);
 static int erase_find_order(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
 static int erase_order(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static int erase_find_coupon(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
@@ -232,8 +233,6 @@ erase_scoped(const erase_t *erase, commerce_str_t name)
 static int
 erase_open(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data)
 {
-    bool               open;
-    unsigned           i;
     erase_t           *erase = data;
     commerce_order_t   order;
 
@@ -245,19 +244,34 @@ erase_open(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data)
         return commerce_cli_unreadable(cli, "order", record->name);
     }
 
-    open = order.doubt != 0 || order.due != COMMERCE_FOREVER || order.state == COMMERCE_ORDER_PENDING
-           || order.state == COMMERCE_ORDER_UNKNOWN || order.state == COMMERCE_ORDER_CART;
-
-    for (i = 0; i < order.coupon_count; i++) {
-        open = open || order.coupons[i].use == COMMERCE_USE_RESERVED;
-    }
-
-    if (open) {
+    if (erase_is_open(&order)) {
         memcpy(erase->open, order.key.data, order.key.len);
         erase->open[order.key.len] = '\0';
     }
 
     return COMMERCE_CLI_OK;
+}
+
+
+/* a cart that nobody came back to is not: it holds nothing, and nothing will become of it */
+static bool
+erase_is_open(const commerce_order_t *order)
+{
+    unsigned  i;
+
+    if (order->doubt != 0 || order->due != COMMERCE_FOREVER || order->state == COMMERCE_ORDER_PENDING
+        || order->state == COMMERCE_ORDER_UNKNOWN)
+    {
+        return true;
+    }
+
+    for (i = 0; i < order->coupon_count; i++) {
+        if (order->coupons[i].use == COMMERCE_USE_RESERVED) {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 
@@ -293,6 +307,17 @@ erase_order(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
 
     if (rc != COMMERCE_OK) {
         return commerce_cli_unreadable(cli, "order", erase->keys[erase->key]);
+    }
+
+    if (erase_is_open(&order)) {
+        return commerce_cli_fail(cli, "order \"%s\" of this user was opened meanwhile: try again when it is settled",
+                                 commerce_cli_text(cli, order.key));
+    }
+
+    if (order.state == COMMERCE_ORDER_CART && order.receipt_count == 0) {
+        commerce_order_remove(txn, cli->shop, &order, version);
+        erase->others++;
+        return COMMERCE_CLI_OK;
     }
 
     for (i = 0; i < order.coupon_count; i++) {
@@ -420,20 +445,34 @@ erase_claim(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
 }
 
 
-/* "<letters>/<campaign>[/<day>]/<user>": what is left of his counters when his coupons are not his any more */
+/* "<letter>/<campaign>[/<day>]/<user>": what is left of his counters when his coupons are not his any more */
 static int
 erase_find_counter(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data)
 {
-    size_t           head;
+    size_t           i, len;
     erase_t         *erase = data;
     commerce_str_t   name = record->name;
 
-    static const size_t  heads[] = { 7, 8, 16, 17 };    /* v/0001/, yv/0001/, w/0001/00000001/, yw/... */
+    /* the letters first: another user's id may end like this one's behind what looks like a day */
 
-    for (head = 0; head < sizeof(heads) / sizeof(heads[0]); head++) {
-        if (name.len == heads[head] + erase->user.len
-            && strchr("vVwW", name.data[name.data[0] == 'y']) != NULL
-            && memcmp(name.data + heads[head], erase->user.data, erase->user.len) == 0)
+    static const struct {
+        const char  *letters;
+        size_t       len;
+    } heads[] = {
+        { "v", sizeof("v/0001/") - 1 },
+        { "V", sizeof("V/0001/") - 1 },
+        { "yv", sizeof("yv/0001/") - 1 },
+        { "w", sizeof("w/0001/00000001/") - 1 },
+        { "W", sizeof("W/0001/00000001/") - 1 },
+        { "yw", sizeof("yw/0001/00000001/") - 1 }
+    };
+
+    for (i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+        len = strlen(heads[i].letters);
+
+        if (name.len == heads[i].len + erase->user.len
+            && memcmp(name.data, heads[i].letters, len) == 0 && name.data[len] == '/'
+            && memcmp(name.data + heads[i].len, erase->user.data, erase->user.len) == 0)
         {
             return erase_keep(cli, erase, record->key);
         }
