@@ -157,7 +157,7 @@ sub _next
     return if !$run->{open};
 
     $run->{loop}->after($client->{rng}->between(0.005, 0.1), sub {
-        return if !$run->{open};
+        return if !$run->{open} || $client != $self->{clients}{$client->{name}};       # one of the round before
 
         my $name = $client->{rng}->weighted(@OPERATIONS);
         my $do = "op_$name";
