@@ -754,9 +754,11 @@ sub tool
     my $run = $self->{run};
     my $rng = Model::Random->new($run->{seed}, $run->{round} * 1000 + 998);
 
+    my $round = $run->{round};
     my $next;
+
     $next = sub {
-        return if !$run->{open};
+        return if !$run->{open} || $round != $run->{round};
 
         my $do = $rng->weighted(check => 3, limits => 3, list => 1, show => 2);
         my $then = sub { $run->{loop}->after($rng->between(0.3, 1.2), $next) };
