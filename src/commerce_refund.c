@@ -17,6 +17,8 @@ static unsigned commerce_refund_group(const commerce_order_t *order, unsigned fi
 static commerce_reason_t commerce_refund_line(const commerce_order_t *order,
     const commerce_refund_line_t *named, commerce_refund_line_t *lines);
 static commerce_reason_t commerce_refund_amounts(commerce_refund_t *refund);
+static commerce_reason_t commerce_refund_unlined(commerce_refund_t *refund);
+static bool commerce_refund_sound(const commerce_refund_line_t *named);
 static bool commerce_refund_fits(const commerce_order_t *order);
 static bool commerce_refund_line_fits(const commerce_order_t *order,
     const commerce_balance_t *balance, unsigned i, commerce_fen_t *named);
@@ -224,6 +226,10 @@ commerce_refund_resolve(commerce_arena_t *arena, const commerce_order_t *order,
         return commerce_refund_amounts(refund);
     }
 
+    if (order->line_count == 0) {
+        return commerce_refund_unlined(refund);
+    }
+
     /* two places for each line: by its number, and as the first of its SKU's group */
 
     lines = commerce_alloc(arena, (2 * order->line_count + 1) * sizeof(commerce_refund_line_t));
@@ -252,6 +258,37 @@ commerce_refund_resolve(commerce_arena_t *arena, const commerce_order_t *order,
 }
 
 
+/* of an order whose lines nobody told (its answer was lost, say) it is as good as one that names none */
+
+static commerce_reason_t
+commerce_refund_unlined(commerce_refund_t *refund)
+{
+    unsigned           i;
+    commerce_reason_t  reason;
+
+    for (i = 0; i < refund->line_count; i++) {
+        if (!commerce_refund_sound(&refund->lines[i])) {
+            return COMMERCE_R(ORDER_MALFORMED);
+        }
+    }
+
+    reason = commerce_refund_amounts(refund);
+
+    refund->lines = NULL;
+    refund->line_count = 0;
+
+    return reason;
+}
+
+
+static bool
+commerce_refund_sound(const commerce_refund_line_t *named)
+{
+    return named->amount >= 0 && named->amount <= COMMERCE_FEN_MAX && named->quantity >= 0
+           && named->quantity <= COMMERCE_REFUND_PIECES;
+}
+
+
 /* an SKU is kept only where it stands for several lines: with the first one's number */
 
 static commerce_reason_t
@@ -262,9 +299,7 @@ commerce_refund_line(const commerce_order_t *order, const commerce_refund_line_t
     unsigned                 i;
     commerce_refund_line_t  *line;
 
-    if (named->amount < 0 || named->amount > COMMERCE_FEN_MAX || named->quantity < 0
-        || named->quantity > COMMERCE_REFUND_PIECES)
-    {
+    if (!commerce_refund_sound(named)) {
         return COMMERCE_R(ORDER_MALFORMED);
     }
 

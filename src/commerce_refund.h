@@ -60,6 +60,7 @@ void commerce_refund_balance(const commerce_order_t *order, commerce_balance_t *
  * The notice's lines, on the order's: by number, ascending, each once.  A line that the order does not have:
  * ORDER_MALFORMED; amounts that do not add up (amount, freight and lines): ORDER_MALFORMED; INTERNAL.
  * refund->lines and amount are replaced: amount becomes the whole of it, where lines alone were named.
+ * Of an order that has no lines at all, the refund has none either.
  */
 commerce_reason_t commerce_refund_resolve(commerce_arena_t *arena, const commerce_order_t *order, commerce_refund_t *refund);
 

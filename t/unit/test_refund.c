@@ -156,6 +156,16 @@ test_lines(void)
     is_reason(refund(&o, -1, 0, &none, 1), ORDER_MALFORMED, "no such SKU");
     is_reason(refund(&o, -1, 0, &zero, 1), ORDER_MALFORMED, "no line at all");
     is_reason(refund(&o, 5, 6, NULL, 0), ORDER_MALFORMED, "freight above the amount");
+
+    o = order(0, 50);
+    o.payable = 500;
+    is_reason(refund(&o, 330, 0, &sku, 1), OK, "an order whose lines nobody told: the sum counts");
+    commerce_refund_balance(&o, &b);
+    is_int(b.refunded_goods, 300, "of the goods");
+    is_int(b.refunded_rest, 30, "and of the freight");
+    is_reason(refund(&o, -1, 0, &sku, 1), REFUND_EXCEEDS_ORDER, "and it has an end");
+    sku.amount = -1;
+    is_reason(refund(&o, 1, 0, &sku, 1), ORDER_MALFORMED, "no line gives less than nothing");
 }
 
 
