@@ -313,7 +313,7 @@ sub order
 
     return $t->post('/api/orders', {
         client_key => $o{key} // 'k' . ++$n, items => [ { sku => 's', count => 1, price => 1000 } ], coupons => $codes,
-    }, headers => { 'X-User' => $user }, port => $o{port} // 8080);
+    }, headers => { 'X-User' => $user, $o{test} ? ('X-Test' => $o{test}) : () }, port => $o{port} // 8080);
 }
 
 sub answers
@@ -345,6 +345,12 @@ sub reason_of
     is(order('a', [ 'EFGH5678' ], key => 'first')->code, 'ORDER_KEY_REUSED', 'the same key with another code');
     answers('b', [ 'ABCD1234' ], 422, "another's order", key => 'held');
     is(reason_of('held'), 'COUPON_HELD_BY_OTHER_ORDER', '... in the log');
+
+    answers('a', [ 'efgh-5678' ], 500, 'a first try without an answer', key => 'lost', test => 'status500');
+    ok($t->wait_for(sub { ($t->cli(qw(order show lost --user a)))[1] =~ /"state":"unknown"/ }), '... is in doubt');
+    is(answers('a', [ 'efgh-5678' ], 200, 'the second one', key => 'lost')->json->{data}{pay_amount}, 900,
+       'has the coupon in its verdict, too');
+    $t->cli_ok('order', 'cancel', 'lost', '--user', 'a');
 
     answers('b', [ 'NOSUCHCODE' ], 422, 'no such code', key => 'none');
     is(reason_of('none'), 'COUPON_NOT_FOUND', '... in the log');

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_commerce_core.h"
+#include "../../src/commerce_imported.h"
 
 
 static commerce_reason_t ngx_commerce_order_key(ngx_commerce_ctx_t *ctx, commerce_order_t *order);
@@ -19,6 +20,7 @@ static commerce_reason_t ngx_commerce_order_rules(ngx_commerce_ctx_t *ctx);
 static ngx_uint_t ngx_commerce_order_usable(ngx_commerce_case_t *c);
 static ngx_uint_t ngx_commerce_order_uses(ngx_commerce_ctx_t *ctx, commerce_use_request_t *uses);
 static void ngx_commerce_order_coupon_detail(ngx_commerce_case_t *c, ngx_commerce_coupon_t *coupon);
+static commerce_reason_t ngx_commerce_order_elsewhere(ngx_commerce_ctx_t *ctx);
 
 
 commerce_reason_t
@@ -722,9 +724,15 @@ commerce_reason_t
 ngx_commerce_order_again(ngx_commerce_ctx_t *ctx, commerce_order_t *existing, uint64_t version)
 {
     commerce_ledger_t     ledger;
+    commerce_reason_t     reason;
     ngx_commerce_case_t  *c;
 
     c = &ctx->c;
+
+    reason = ngx_commerce_order_elsewhere(ctx);
+    if (reason != COMMERCE_R(OK)) {
+        return reason;
+    }
 
     c->order = existing;
     c->attribution = existing->reason;
@@ -740,4 +748,41 @@ ngx_commerce_order_again(ngx_commerce_ctx_t *ctx, commerce_order_t *existing, ui
     ngx_commerce_order_ledger(c, &ledger);
 
     return commerce_ledger_reopen(&ledger, existing, version, c->now + ctx->conf->order->in_flight);
+}
+
+
+/* coupons made elsewhere are found by their codes: the verdict names those that the order has, of a retry, too */
+
+static commerce_reason_t
+ngx_commerce_order_elsewhere(ngx_commerce_ctx_t *ctx)
+{
+    int                        rc;
+    ngx_uint_t                 i;
+    commerce_imported_t        found;
+    ngx_commerce_case_t       *c;
+    ngx_commerce_coupon_t     *coupon;
+    commerce_imported_code_t   code;
+
+    c = &ctx->c;
+
+    for (i = 0; i < c->ncoupons; i++) {
+        coupon = &c->coupons[i];
+
+        if (!coupon->imported || commerce_imported_parse(coupon->text, &code) != NULL) {
+            continue;
+        }
+
+        rc = commerce_imported_find(&c->reader, ctx->main->ring, &code, &found);
+
+        if (rc == COMMERCE_ERROR) {
+            return COMMERCE_R(STORE_UNAVAILABLE);
+        }
+
+        if (rc == COMMERCE_OK) {
+            coupon->code.campaign = found.campaign;
+            coupon->code.serial = found.serial;
+        }
+    }
+
+    return COMMERCE_R(OK);
 }
