@@ -3,6 +3,7 @@
  */
 
 #include "commerce_ledger_coupons.h"
+#include "commerce_path.h"
 
 
 #define COMMERCE_LEDGER_COUPON_EVENT  1024      /* bytes of a coupon event but its texts */
@@ -11,6 +12,7 @@
 
 static void commerce_ledger_redeem(commerce_ledger_work_t *work, unsigned i);
 static bool commerce_ledger_take_over(commerce_ledger_work_t *work, unsigned i);
+static int commerce_ledger_written(commerce_ledger_t *ledger, commerce_coupon_t *coupon);
 static void commerce_ledger_add(commerce_ledger_t *ledger, const commerce_count_op_t *ops,
     unsigned count, int sign);
 static bool commerce_ledger_full(commerce_ledger_t *ledger, const commerce_count_op_t *op);
@@ -231,6 +233,10 @@ commerce_ledger_load(commerce_ledger_work_t *work, unsigned i)
     rc = commerce_coupon_read(work->ledger->reader, use->campaign, use->serial, coupon,
                               &work->versions[i]);
 
+    if (rc != COMMERCE_ERROR) {
+        rc = commerce_ledger_written(work->ledger, coupon);
+    }
+
     if (rc == COMMERCE_ERROR) {
         work->failed = true;
         return NULL;
@@ -239,6 +245,29 @@ commerce_ledger_load(commerce_ledger_work_t *work, unsigned i)
     work->loaded[i] = true;
 
     return coupon;
+}
+
+
+/* an earlier part of this transaction has written it already: a cart's, before the order's own steps */
+
+static int
+commerce_ledger_written(commerce_ledger_t *ledger, commerce_coupon_t *coupon)
+{
+    unsigned              i;
+    commerce_path_t       path;
+    const commerce_op_t  *op;
+
+    commerce_path_coupon(&path, ledger->reader->shop, coupon->campaign, coupon->serial);
+
+    for (i = ledger->txn->count; i > 0; i--) {
+        op = &ledger->txn->ops[i - 1];
+
+        if (op->kind == COMMERCE_OP_PUT && commerce_equal(op->key, commerce_path_str(&path))) {
+            return commerce_coupon_decode(ledger->txn->arena, op->value, coupon);
+        }
+    }
+
+    return COMMERCE_OK;
 }
 
 

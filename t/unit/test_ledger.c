@@ -1036,6 +1036,39 @@ test_random(void)
 }
 
 
+/* a cart's answer honours a coupon that nobody had reserved, and the cancellation was there before it */
+
+static void
+test_honoured(void)
+{
+    uint64_t                version;
+    commerce_line_t         lines[3];
+    commerce_order_t        o;
+    commerce_answer_t       answer = { .id = S("h-1"), .payable = -1 };
+    commerce_cart_coupon_t  taken = { .campaign = TENTH, .serial = 90, .code = S("X"), .amount = -1 };
+    commerce_cart_answer_t  cart = { .coupons = &taken, .coupon_count = 1, .told = true };
+
+    begin();
+    o = new_order("u1", "cart", lines);
+    o.cart = COMMERCE_CART_COMPLETE;
+    o.line_count = 0;
+    is_reason(commerce_ledger_open(&ledger, &o, NULL, 0, NULL), OK, "a cart is completed");
+    is_int(end(), COMMERCE_TXN_APPLIED, "applied");
+
+    is_reason(notice("h-1", CANCELLED), ORDER_UNKNOWN, "its cancellation comes first");
+
+    begin();
+    is_int(commerce_order_read(&reader, S("u1"), S("cart"), &o, &version), COMMERCE_OK, "the cart");
+    is_reason(commerce_ledger_cart_complete(&ledger, &o, version, &answer, &cart, S("")), AMOUNT_MISMATCH,
+              "the answer honours a coupon of somebody else's");
+    is_int(end(), COMMERCE_TXN_APPLIED, "applied");
+
+    is_int(look("u1", "cart").state, COMMERCE_ORDER_CANCELLED, "cancelled");
+    is_int(coupon(TENTH, 90).state, COMMERCE_COUPON_ISSUED, "what was taken and given back at once is free");
+    invariant("taken and given back");
+}
+
+
 int
 main(void)
 {
@@ -1053,6 +1086,7 @@ main(void)
     test_parked();
     test_ids();
     test_orphans();
+    test_honoured();
     test_random();
 
     temp_store_close();
