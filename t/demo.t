@@ -23,6 +23,7 @@ is($code, 0, 'the tour ends well') or diag(substr $output, -2000);
 like($output, qr/"token":"[\w-]{32}"/, 'a token of 32 characters');
 like($output, qr/"pay_amount":18800/, 'the coupon was honoured');
 like($output, qr/"state":"paid"/, 'the payment was confirmed');
+like($output, qr/"state":"refunded"/, 'and given back');
 is(() = $output =~ /"code":"COUPON_NOT_USABLE"/g, 2, 'the spent and the forged coupon look alike');
 like($output, qr/"code":"TIER_DEPTH_EXCEEDED"/, 'no third tier');
 unlike($output, qr/\e\[/, 'no colours in a file');
