@@ -10,7 +10,7 @@
 
 
 #define COMMERCE_EVENT_HEAD      512    /* id, type, time, shop, fp and punctuation */
-#define COMMERCE_EVENT_NUMBERS   512    /* an order's own members but its texts */
+#define COMMERCE_EVENT_NUMBERS   640    /* an order's own members but its texts */
 #define COMMERCE_EVENT_PART      256    /* the same of a line, a credit, a coupon */
 #define COMMERCE_EVENT_ESCAPE    6      /* bytes that one byte of a text can become */
 
@@ -150,7 +150,8 @@ commerce_event_order_size(const commerce_order_t *order)
     const commerce_order_coupon_t  *coupon;
 
     size = COMMERCE_EVENT_HEAD + COMMERCE_EVENT_NUMBERS
-           + commerce_event_texts(order->key.len, order->id.len, order->pseudonym.len, 0);
+           + commerce_event_texts(order->key.len, order->id.len, order->pseudonym.len,
+                                  order->payment.len);
 
     credit = commerce_order_winner(order);
 
@@ -385,6 +386,8 @@ commerce_event_write_sale(commerce_write_t *w, const commerce_order_t *order,
         commerce_write_int(w, "freight", order->freight);
     }
 
+    commerce_write_optional(w, "payment", order->payment);
+
     if (order->receipt_count != 0) {
         commerce_event_write_fen(w, "due", commerce_payment_due(order));
         commerce_event_write_fen(w, "received", commerce_payment_received(order));
@@ -401,6 +404,10 @@ commerce_event_write_sale(commerce_write_t *w, const commerce_order_t *order,
         }
 
         commerce_write_close(w, ']');
+    }
+
+    if (order->freeze_after != 0) {
+        commerce_write_int(w, "freeze_after", order->freeze_after);
     }
 
     if (order->freeze != 0) {

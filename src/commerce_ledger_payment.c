@@ -4,7 +4,13 @@
  * Money that comes: for an order alone, or through a payment that covers several.
  */
 
+#include "commerce_keyring.h"
 #include "commerce_ledger_unit.h"
+
+
+#define COMMERCE_LEDGER_PAYMENT_EVENT  512      /* a payment's own members but its number */
+#define COMMERCE_LEDGER_PAYMENT_PART   128      /* the same of a transaction, an order */
+#define COMMERCE_LEDGER_ESCAPE         6
 
 
 static commerce_reason_t commerce_ledger_whose(commerce_ledger_unit_t *unit,
@@ -25,6 +31,10 @@ static commerce_reason_t commerce_ledger_give(commerce_ledger_unit_t *unit,
     commerce_ledger_payment_t *payment);
 static void commerce_ledger_join_named(commerce_ledger_unit_t *unit,
     commerce_ledger_work_t *work, commerce_str_t payment, commerce_str_t transaction);
+static size_t commerce_ledger_payment_event_size(const commerce_payment_t *payment);
+static void commerce_ledger_payment_order(commerce_ledger_unit_t *unit, commerce_write_t *w,
+    const commerce_payment_t *payment, const commerce_payment_order_t *place);
+static void commerce_ledger_payment_fen(commerce_write_t *w, const char *name, commerce_fen_t fen);
 
 
 commerce_reason_t
@@ -422,5 +432,127 @@ commerce_ledger_join_named(commerce_ledger_unit_t *unit, commerce_ledger_work_t 
         what.kind = COMMERCE_PARKED_TRANSACTION;
         what.name = transaction;
         commerce_ledger_join(unit, work, &what);
+    }
+}
+
+
+void
+commerce_ledger_payment_event(commerce_ledger_unit_t *unit, const commerce_payment_t *payment)
+{
+    char                          *buffer;
+    size_t                         size;
+    unsigned                       i;
+    commerce_str_t                 body;
+    commerce_write_t               w;
+    commerce_ledger_t             *ledger = unit->ledger;
+    const commerce_transaction_t  *transaction;
+
+    if (payment->transaction_count == 0) {
+        return;
+    }
+
+    size = commerce_ledger_payment_event_size(payment);
+    buffer = ledger->txn->arena->alloc(ledger->txn->arena->owner, size);
+
+    if (buffer == NULL) {
+        unit->failed = true;
+        return;
+    }
+
+    commerce_event_start(&w, buffer, size, ledger->events, "payment", ledger->reader->shop,
+                         ledger->now_us);
+    commerce_write_text(&w, "payment", payment->id);
+    commerce_write_open(&w, "transactions", '[');
+
+    for (i = 0; i < payment->transaction_count; i++) {
+        transaction = &payment->transactions[i];
+
+        commerce_write_open(&w, NULL, '{');
+        commerce_write_optional(&w, "transaction", transaction->id);
+        commerce_ledger_payment_fen(&w, "amount", transaction->amount);
+        commerce_write_int(&w, "time", transaction->time);
+        commerce_write_close(&w, '}');
+    }
+
+    commerce_write_close(&w, ']');
+    commerce_write_open(&w, "orders", '[');
+
+    for (i = 0; i < payment->order_count; i++) {
+        commerce_ledger_payment_order(unit, &w, payment, &payment->orders[i]);
+    }
+
+    commerce_write_close(&w, ']');
+
+    body = commerce_event_finish(&w);
+
+    if (body.len == 0) {
+        unit->failed = true;
+        return;
+    }
+
+    commerce_txn_event(ledger->txn, body);
+}
+
+
+static size_t
+commerce_ledger_payment_event_size(const commerce_payment_t *payment)
+{
+    size_t    size;
+    unsigned  i;
+
+    size = COMMERCE_LEDGER_PAYMENT_EVENT + COMMERCE_LEDGER_ESCAPE * payment->id.len;
+
+    for (i = 0; i < payment->transaction_count; i++) {
+        size += COMMERCE_LEDGER_PAYMENT_PART
+                + COMMERCE_LEDGER_ESCAPE * payment->transactions[i].id.len;
+    }
+
+    for (i = 0; i < payment->order_count; i++) {
+        size += COMMERCE_LEDGER_PAYMENT_PART + COMMERCE_LEDGER_ESCAPE
+                * (payment->orders[i].key.len + COMMERCE_PSEUDONYM_SIZE);
+    }
+
+    return size;
+}
+
+
+/* one whose record is gone is told without its buyer: nobody finds it by him */
+
+static void
+commerce_ledger_payment_order(commerce_ledger_unit_t *unit, commerce_write_t *w,
+    const commerce_payment_t *payment, const commerce_payment_order_t *place)
+{
+    unsigned                 i;
+    commerce_ledger_work_t  *work;
+
+    work = commerce_ledger_order(unit, place->user, place->key);
+
+    commerce_write_open(w, NULL, '{');
+    commerce_write_text(w, "order_key", place->key);
+
+    if (work != NULL) {
+        commerce_write_optional(w, "buyer", work->order->pseudonym);
+    }
+
+    commerce_write_int(w, "given", place->given);
+
+    for (i = 0; work != NULL && i < work->order->receipt_count; i++) {
+        if (commerce_equal(work->order->receipts[i].payment, payment->id)) {
+            commerce_ledger_payment_fen(w, "received", work->order->receipts[i].amount);
+        }
+    }
+
+    commerce_write_close(w, '}');
+}
+
+
+static void
+commerce_ledger_payment_fen(commerce_write_t *w, const char *name, commerce_fen_t fen)
+{
+    if (fen < 0) {
+        commerce_write_null(w, name);
+
+    } else {
+        commerce_write_int(w, name, fen);
     }
 }

@@ -7,6 +7,7 @@
 
 #define COMMERCE_LEDGER_REFUND_EVENT  512       /* a refund's own members but its number */
 #define COMMERCE_LEDGER_REFUND_LINE   24
+#define COMMERCE_LEDGER_REFUND_TOLD   128       /* of a line that was named */
 #define COMMERCE_LEDGER_ESCAPE        6
 
 
@@ -17,6 +18,9 @@ static void commerce_ledger_refund_write(commerce_ledger_unit_t *unit,
 static void commerce_ledger_refund_event(commerce_ledger_work_t *work,
     const commerce_refund_t *refund, const commerce_balance_t *before,
     const commerce_balance_t *after);
+static size_t commerce_ledger_refund_event_size(const commerce_order_t *order,
+    const commerce_refund_t *refund);
+static void commerce_ledger_refund_told(commerce_write_t *w, const commerce_refund_t *refund);
 
 
 commerce_reason_t
@@ -148,10 +152,7 @@ commerce_ledger_refund_event(commerce_ledger_work_t *work, const commerce_refund
     commerce_order_t   *order = work->order;
     commerce_ledger_t  *ledger = work->ledger;
 
-    size = commerce_event_order_size(order) + COMMERCE_LEDGER_REFUND_EVENT
-           + COMMERCE_LEDGER_ESCAPE * refund->number.len
-           + COMMERCE_LEDGER_REFUND_LINE * order->line_count;
-
+    size = commerce_ledger_refund_event_size(order, refund);
     buffer = ledger->txn->arena->alloc(ledger->txn->arena->owner, size);
 
     if (buffer == NULL) {
@@ -186,6 +187,7 @@ commerce_ledger_refund_event(commerce_ledger_work_t *work, const commerce_refund
         commerce_write_close(&w, ']');
     }
 
+    commerce_ledger_refund_told(&w, refund);
     commerce_write_close(&w, '}');
 
     if (refund->late) {
@@ -193,4 +195,62 @@ commerce_ledger_refund_event(commerce_ledger_work_t *work, const commerce_refund
     }
 
     commerce_ledger_add_event(work, &w);
+}
+
+
+static size_t
+commerce_ledger_refund_event_size(const commerce_order_t *order, const commerce_refund_t *refund)
+{
+    size_t    size;
+    unsigned  i;
+
+    size = commerce_event_order_size(order) + COMMERCE_LEDGER_REFUND_EVENT
+           + COMMERCE_LEDGER_ESCAPE * refund->number.len
+           + COMMERCE_LEDGER_REFUND_LINE * order->line_count;
+
+    for (i = 0; i < refund->line_count; i++) {
+        size += COMMERCE_LEDGER_REFUND_TOLD + COMMERCE_LEDGER_ESCAPE * refund->lines[i].sku.len;
+    }
+
+    return size;
+}
+
+
+/* as it was told, on the order's lines: what the record of the refund is made from again */
+
+static void
+commerce_ledger_refund_told(commerce_write_t *w, const commerce_refund_t *refund)
+{
+    unsigned                       i;
+    const commerce_refund_line_t  *line;
+
+    commerce_write_open(w, "told", '{');
+
+    if (refund->amount < 0) {
+        commerce_write_null(w, "amount");
+
+    } else {
+        commerce_write_int(w, "amount", refund->amount);
+    }
+
+    commerce_write_int(w, "freight", refund->freight);
+
+    if (refund->line_count != 0) {
+        commerce_write_open(w, "lines", '[');
+
+        for (i = 0; i < refund->line_count; i++) {
+            line = &refund->lines[i];
+
+            commerce_write_open(w, NULL, '{');
+            commerce_write_int(w, "line", line->line);
+            commerce_write_optional(w, "sku", line->sku);
+            commerce_write_int(w, "amount", line->amount);
+            commerce_write_int(w, "quantity", line->quantity);
+            commerce_write_close(w, '}');
+        }
+
+        commerce_write_close(w, ']');
+    }
+
+    commerce_write_close(w, '}');
 }

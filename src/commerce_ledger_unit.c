@@ -286,6 +286,7 @@ commerce_ledger_finish(commerce_ledger_unit_t *unit)
 
     for (payment = unit->payments; payment != NULL; payment = payment->next) {
         if (payment->dirty) {
+            commerce_ledger_payment_event(unit, &payment->payment);
             commerce_payment_write(txn, shop, &payment->payment, payment->version);
         }
     }

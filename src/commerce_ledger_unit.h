@@ -93,6 +93,9 @@ commerce_reason_t commerce_ledger_receive(commerce_ledger_unit_t *unit, commerce
 /* the order's answer names its payment */
 void commerce_ledger_cover(commerce_ledger_unit_t *unit, commerce_ledger_work_t *work, commerce_str_t payment);
 
+/* the payment as it is now, once money came: no single order's event tells of all of it */
+void commerce_ledger_payment_event(commerce_ledger_unit_t *unit, const commerce_payment_t *payment);
+
 /* the order's receipts changed, or what it has to bring did */
 void commerce_ledger_pay(commerce_ledger_unit_t *unit, commerce_ledger_work_t *work);
 

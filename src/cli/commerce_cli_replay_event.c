@@ -13,17 +13,7 @@
                           " codes are not the old ones"
 
 
-typedef struct {
-    commerce_cli_replay_work_t  *work;
-    const commerce_cli_event_t  *event;
-    commerce_time_t              time;
-    commerce_str_t               key, buyer, user;
-    commerce_str_t               request;       /* of a redemption in a shop */
-    bool                         changed;       /* the transaction is not empty */
-    bool                         fresh_coupon, fresh_order;
-    bool                         stranger;      /* the copy does not know the buyer */
-    const char                  *problem;       /* NULL: none */
-} replay_t;
+typedef commerce_cli_replay_run_t  replay_t;
 
 
 static int replay_mint(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
@@ -42,7 +32,6 @@ static void replay_count(commerce_cli_t *cli, commerce_txn_t *txn, const commerc
 static void replay_coupon_order(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r,
     const commerce_campaign_t *campaign, const commerce_coupon_t *coupon);
 static int replay_order(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
-static int replay_refund(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static bool replay_order_state(replay_t *r, commerce_order_t *order, bool known);
 static unsigned replay_order_rank(commerce_order_state_t state);
 static bool replay_order_parts(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
@@ -50,14 +39,8 @@ static bool replay_order_lines(commerce_cli_t *cli, replay_t *r, commerce_order_
 static int replay_credit(commerce_cli_t *cli, replay_t *r, commerce_order_t *order, const char *pointer);
 static void replay_order_id(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
 static void replay_order_uses(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
-static int replay_order_find(commerce_cli_t *cli, replay_t *r, commerce_order_t *order,
-    uint64_t *version);
-static void replay_order_store(commerce_cli_t *cli, commerce_txn_t *txn, const commerce_order_t *order,
-    uint64_t version, const commerce_order_t *before);
 static void replay_order_due(commerce_order_t *order);
 static int replay_user(commerce_cli_t *cli, replay_t *r);
-static bool replay_text(replay_t *r, const char *pointer, commerce_str_t *text);
-static commerce_fen_t replay_fen(replay_t *r, const char *pointer);
 
 
 int
@@ -82,7 +65,8 @@ commerce_cli_replay_event(commerce_cli_replay_work_t *work, const commerce_cli_e
         { "coupon_rollback", replay_coupon },
         { "order", replay_order },
         { "paid", replay_order },
-        { "refund", replay_refund }
+        { "refund", replay_order },
+        { "payment", commerce_cli_replay_payment }
     };
 
     run = NULL;
@@ -149,7 +133,7 @@ replay_mint(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
     r->problem = NULL;
     r->changed = r->fresh_coupon = r->fresh_order = false;
 
-    if (!replay_text(r, "/campaign", &id) || !commerce_cli_event_number(r->event, "/first", &first)
+    if (!commerce_cli_replay_text(r, "/campaign", &id) || !commerce_cli_event_number(r->event, "/first", &first)
         || !commerce_cli_event_number(r->event, "/count", &count) || first < 0 || count < 1
         || first + count > (int64_t) COMMERCE_CODE_SERIAL_MAX + 1 || replay_user(cli, r) != COMMERCE_CLI_OK)
     {
@@ -242,7 +226,7 @@ replay_claim(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
     r->changed = r->fresh_coupon = r->fresh_order = false;
     memset(&request, 0, sizeof(commerce_claim_request_t));
 
-    if (!replay_text(r, "/campaign", &id) || !commerce_cli_event_number(r->event, "/serial", &serial)
+    if (!commerce_cli_replay_text(r, "/campaign", &id) || !commerce_cli_event_number(r->event, "/serial", &serial)
         || serial < 0 || serial > (int64_t) COMMERCE_CODE_SERIAL_MAX
         || !commerce_cli_event_number(r->event, "/until", &until)
         || replay_user(cli, r) != COMMERCE_CLI_OK || r->user.len == 0)
@@ -265,9 +249,9 @@ replay_claim(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
 
     request.user = r->user;
     request.pseudonym = r->buyer;
-    (void) replay_text(r, "/group", &request.group_id);
-    (void) replay_text(r, "/seller", &request.seller_id);
-    (void) replay_text(r, "/key", &request.key);
+    (void) commerce_cli_replay_text(r, "/group", &request.group_id);
+    (void) commerce_cli_replay_text(r, "/seller", &request.seller_id);
+    (void) commerce_cli_replay_text(r, "/key", &request.key);
 
     coupon.holder = r->user;
     coupon.changed = coupon.claimed = r->time;
@@ -301,7 +285,7 @@ replay_coupon(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
     r->problem = NULL;
     r->changed = r->fresh_coupon = r->fresh_order = false;
 
-    if (!replay_text(r, "/campaign", &id) || !commerce_cli_event_number(r->event, "/serial", &serial)
+    if (!commerce_cli_replay_text(r, "/campaign", &id) || !commerce_cli_event_number(r->event, "/serial", &serial)
         || serial < 0 || serial > (int64_t) COMMERCE_CODE_SERIAL_MAX || !replay_states(r, &to)
         || replay_user(cli, r) != COMMERCE_CLI_OK)
     {
@@ -359,8 +343,8 @@ replay_states(replay_t *r, commerce_coupon_state_t *to)
     unsigned        i;
     commerce_str_t  name;
 
-    if (!replay_text(r, "/to", &name) || !replay_text(r, "/order_key", &r->key)
-        || !replay_text(r, "/request", &r->request))
+    if (!commerce_cli_replay_text(r, "/to", &name) || !commerce_cli_replay_text(r, "/order_key", &r->key)
+        || !commerce_cli_replay_text(r, "/request", &r->request))
     {
         return false;
     }
@@ -415,11 +399,11 @@ replay_shop(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r, const commerc
         redemption.campaign = coupon->campaign;
         redemption.serial = coupon->serial;
         redemption.time = r->time;
-        redemption.amount = replay_fen(r, "/amount");
-        redemption.discount = replay_fen(r, "/discount");
-        (void) replay_text(r, "/verifier", &redemption.verifier);
-        (void) replay_text(r, "/store", &redemption.store);
-        (void) replay_text(r, "/seller", &what.seller);
+        redemption.amount = commerce_cli_replay_fen(r, "/amount");
+        redemption.discount = commerce_cli_replay_fen(r, "/discount");
+        (void) commerce_cli_replay_text(r, "/verifier", &redemption.verifier);
+        (void) commerce_cli_replay_text(r, "/store", &redemption.store);
+        (void) commerce_cli_replay_text(r, "/seller", &what.seller);
 
         what.group = commerce_string("");
         what.discount = redemption.discount;
@@ -471,9 +455,9 @@ replay_move(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r, const commerc
         moved.order_user = moved.used_by = r->user;
         moved.order_key = r->key;
 
-        (void) replay_text(r, "/group", &what.group);
-        (void) replay_text(r, "/seller", &what.seller);
-        what.discount = replay_fen(r, "/discount");
+        (void) commerce_cli_replay_text(r, "/group", &what.group);
+        (void) commerce_cli_replay_text(r, "/seller", &what.seller);
+        what.discount = commerce_cli_replay_fen(r, "/discount");
 
         /* spent is spent: what it may cost counts where that is known */
 
@@ -517,7 +501,7 @@ replay_coupon_order(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r, const
           : commerce_equal(r->event->type, commerce_string("coupon_release")) ? COMMERCE_USE_RELEASED
           : COMMERCE_USE_ROLLED_BACK;
 
-    if (replay_order_find(cli, r, &order, &version) == COMMERCE_ERROR) {
+    if (commerce_cli_replay_find(cli, r, &order, &version) == COMMERCE_ERROR) {
         r->problem = "its order's record cannot be read";
         return;
     }
@@ -550,14 +534,14 @@ replay_coupon_order(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r, const
         mine->campaign = campaign->number;
         mine->serial = coupon->serial;
         mine->campaign_id = campaign->id;
-        mine->discount = replay_fen(r, "/discount");
+        mine->discount = commerce_cli_replay_fen(r, "/discount");
     }
 
     mine->use = use;
 
     if (use == COMMERCE_USE_RESERVED && version == 0) {
-        (void) replay_text(r, "/redeem_on", &redeem_on);
-        (void) replay_text(r, "/scope", &scope);
+        (void) commerce_cli_replay_text(r, "/redeem_on", &redeem_on);
+        (void) commerce_cli_replay_text(r, "/scope", &scope);
         (void) commerce_cli_event_number(r->event, "/deadline", &deadline);
 
         order.shop_key = commerce_equal(scope, commerce_string("shop"));
@@ -567,20 +551,8 @@ replay_coupon_order(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r, const
     }
 
     replay_order_due(&order);
-    replay_order_store(cli, txn, &order, version, &before);
+    commerce_cli_replay_store(cli, txn, &order, version, &before);
     r->fresh_order = version == 0;
-}
-
-
-/* which sums it was added to, its event does not tell; whoever sent its notice can send it again */
-static int
-replay_refund(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
-{
-    replay_t  *r = data;
-
-    r->problem = "a refund is not made from the log, send its notice again";
-
-    return COMMERCE_CLI_OK;
 }
 
 
@@ -594,14 +566,14 @@ replay_order(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
     r->problem = NULL;
     r->changed = r->fresh_coupon = r->fresh_order = false;
 
-    if (!replay_text(r, "/order_key", &r->key) || r->key.len == 0
+    if (!commerce_cli_replay_text(r, "/order_key", &r->key) || r->key.len == 0
         || replay_user(cli, r) != COMMERCE_CLI_OK)
     {
         r->problem = REPLAY_MALFORMED;
         return COMMERCE_CLI_OK;
     }
 
-    if (replay_order_find(cli, r, &order, &version) == COMMERCE_ERROR) {
+    if (commerce_cli_replay_find(cli, r, &order, &version) == COMMERCE_ERROR) {
         r->problem = "the order's record cannot be read";
         return COMMERCE_CLI_OK;
     }
@@ -630,10 +602,17 @@ replay_order(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
         return COMMERCE_CLI_OK;
     }
 
+    commerce_cli_replay_sale(cli, txn, r, &order);
+
+    if (r->problem != NULL) {
+        commerce_txn_init(txn, txn->arena);
+        return COMMERCE_CLI_OK;
+    }
+
     replay_order_id(cli, r, &order);
     replay_order_uses(cli, r, &order);
     replay_order_due(&order);
-    replay_order_store(cli, txn, &order, version, &before);
+    commerce_cli_replay_store(cli, txn, &order, version, &before);
 
     r->fresh_order = version == 0;
     r->changed = txn->count != 0;
@@ -649,7 +628,7 @@ replay_order_state(replay_t *r, commerce_order_t *order, bool known)
     unsigned        state;
     commerce_str_t  name, doubt;
 
-    if (!replay_text(r, "/state", &name)) {
+    if (!commerce_cli_replay_text(r, "/state", &name)) {
         r->problem = "it names no state";
         return false;
     }
@@ -675,7 +654,8 @@ replay_order_state(replay_t *r, commerce_order_t *order, bool known)
     }
 
     order->state = state;
-    order->paid = order->paid || state == COMMERCE_ORDER_PAID
+    order->paid = order->paid || state == COMMERCE_ORDER_PAID || state == COMMERCE_ORDER_SETTLED
+                  || state == COMMERCE_ORDER_REFUNDED
                   || commerce_equal(r->event->type, commerce_string("paid"));
     order->doubt = 0;
 
@@ -714,8 +694,7 @@ replay_order_rank(commerce_order_state_t state)
     case COMMERCE_ORDER_PAID:
         return 3;
 
-    case COMMERCE_ORDER_CANCELLED:
-    case COMMERCE_ORDER_REFUNDED:
+    case COMMERCE_ORDER_SETTLED:
         return 4;
 
     default:
@@ -731,15 +710,15 @@ replay_order_parts(commerce_cli_t *cli, replay_t *r, commerce_order_t *order)
     unsigned        i;
     commerce_str_t  text;
 
-    order->claimed = replay_fen(r, "/claimed");
-    order->discount = replay_fen(r, "/discount");
-    order->payable = replay_fen(r, "/payable");
+    order->claimed = commerce_cli_replay_fen(r, "/claimed");
+    order->discount = commerce_cli_replay_fen(r, "/discount");
+    order->payable = commerce_cli_replay_fen(r, "/payable");
 
     if (order->line_count != 0 || order->credit_count != 0) {
         return true;
     }
 
-    if (replay_text(r, "/attribution", &text)) {
+    if (commerce_cli_replay_text(r, "/attribution", &text)) {
         for (i = 0; i < COMMERCE_REASON_COUNT; i++) {
             if (commerce_equal(commerce_reason(i)->name, text)) {
                 order->reason = i;
@@ -747,7 +726,7 @@ replay_order_parts(commerce_cli_t *cli, replay_t *r, commerce_order_t *order)
         }
     }
 
-    if (replay_text(r, "/policy", &text) && text.len == 16) {
+    if (commerce_cli_replay_text(r, "/policy", &text) && text.len == 16) {
         char  hex[17];
 
         memcpy(hex, text.data, 16);
@@ -787,14 +766,14 @@ replay_order_lines(commerce_cli_t *cli, replay_t *r, commerce_order_t *order)
         line = &order->lines[i];
 
         snprintf(pointer, sizeof(pointer), "/lines/%u/sku", i);
-        (void) replay_text(r, pointer, &line->sku);
+        (void) commerce_cli_replay_text(r, pointer, &line->sku);
         snprintf(pointer, sizeof(pointer), "/lines/%u/quantity", i);
         (void) commerce_cli_event_number(r->event, pointer, &number);
         line->quantity = number;
         snprintf(pointer, sizeof(pointer), "/lines/%u/amount", i);
-        line->amount = replay_fen(r, pointer);
+        line->amount = commerce_cli_replay_fen(r, pointer);
         snprintf(pointer, sizeof(pointer), "/lines/%u/discount", i);
-        line->discount = replay_fen(r, pointer);
+        line->discount = commerce_cli_replay_fen(r, pointer);
         snprintf(pointer, sizeof(pointer), "/lines/%u", i);
         line->credit = replay_credit(cli, r, order, pointer);
     }
@@ -816,11 +795,11 @@ replay_credit(commerce_cli_t *cli, replay_t *r, commerce_order_t *order, const c
     commerce_person_t   person;
 
     snprintf(pointer, sizeof(pointer), "%s/seller", part);
-    (void) replay_text(r, pointer, &seller);
+    (void) commerce_cli_replay_text(r, pointer, &seller);
     snprintf(pointer, sizeof(pointer), "%s/tier2", part);
-    (void) replay_text(r, pointer, &tier2);
+    (void) commerce_cli_replay_text(r, pointer, &tier2);
     snprintf(pointer, sizeof(pointer), "%s/source", part);
-    (void) replay_text(r, pointer, &name);
+    (void) commerce_cli_replay_text(r, pointer, &name);
 
     for (source = 0; source < COMMERCE_SOURCES; source++) {
         if (commerce_equal(name, commerce_cstr(commerce_source_name(source)))) {
@@ -860,8 +839,8 @@ replay_credit(commerce_cli_t *cli, replay_t *r, commerce_order_t *order, const c
     }
 
     if (i == 0) {
-        (void) replay_text(r, "/group", &credit->group_id);
-        (void) replay_text(r, "/room", &credit->room_id);
+        (void) commerce_cli_replay_text(r, "/group", &credit->group_id);
+        (void) commerce_cli_replay_text(r, "/room", &credit->room_id);
     }
 
     return (int) i;
@@ -873,7 +852,7 @@ replay_order_id(commerce_cli_t *cli, replay_t *r, commerce_order_t *order)
 {
     commerce_str_t  id, user, key;
 
-    if (order->id.len == 0 && replay_text(r, "/order_id", &id) && id.len != 0
+    if (order->id.len == 0 && commerce_cli_replay_text(r, "/order_id", &id) && id.len != 0
         && commerce_order_owner(&cli->reader, id, &user, &key) == COMMERCE_ABSENT)
     {
         order->id = id;
@@ -894,14 +873,14 @@ replay_order_uses(commerce_cli_t *cli, replay_t *r, commerce_order_t *order)
     for (i = 0; i < COMMERCE_COUPONS_MAX; i++) {
         snprintf(pointer, sizeof(pointer), "/coupons/%u/campaign", i);
 
-        if (!replay_text(r, pointer, &campaign) || campaign.len == 0) {
+        if (!commerce_cli_replay_text(r, pointer, &campaign) || campaign.len == 0) {
             return;
         }
 
         snprintf(pointer, sizeof(pointer), "/coupons/%u/serial", i);
         (void) commerce_cli_event_number(r->event, pointer, &serial);
         snprintf(pointer, sizeof(pointer), "/coupons/%u/use", i);
-        (void) replay_text(r, pointer, &name);
+        (void) commerce_cli_replay_text(r, pointer, &name);
 
         for (use = 0; use < COMMERCE_USES; use++) {
             if (commerce_equal(name, commerce_cstr(commerce_use_name(use)))) {
@@ -924,12 +903,8 @@ replay_order_uses(commerce_cli_t *cli, replay_t *r, commerce_order_t *order)
 }
 
 
-/*
- * The order of this key and buyer, or under the key alone (a cart's, whose buyer the record names).  version 0: there
- * is none; then order is a new one, in doubt.
- */
-static int
-replay_order_find(commerce_cli_t *cli, replay_t *r, commerce_order_t *order, uint64_t *version)
+int
+commerce_cli_replay_find(commerce_cli_t *cli, replay_t *r, commerce_order_t *order, uint64_t *version)
 {
     int  rc;
 
@@ -966,8 +941,8 @@ replay_order_find(commerce_cli_t *cli, replay_t *r, commerce_order_t *order, uin
 }
 
 
-static void
-replay_order_store(commerce_cli_t *cli, commerce_txn_t *txn, const commerce_order_t *order, uint64_t version,
+void
+commerce_cli_replay_store(commerce_cli_t *cli, commerce_txn_t *txn, const commerce_order_t *order, uint64_t version,
     const commerce_order_t *before)
 {
     int64_t  doubt;
@@ -996,7 +971,11 @@ replay_order_due(commerce_order_t *order)
     if (order->state == COMMERCE_ORDER_PENDING) {
         order->due = order->in_flight_until;
 
-    } else if (!reserved || (order->doubt != 0 ? order->in_doubt : order->unpaid) == COMMERCE_POLICY_HOLD
+    } else if (order->state == COMMERCE_ORDER_PAID && order->freeze != 0) {
+        order->due = order->freeze;
+
+    } else if (!reserved || order->receipt_count != 0
+               || (order->doubt != 0 ? order->in_doubt : order->unpaid) == COMMERCE_POLICY_HOLD
                || (order->doubt == 0 && order->state != COMMERCE_ORDER_PLACED))
     {
         order->due = COMMERCE_FOREVER;
@@ -1010,15 +989,19 @@ replay_order_due(commerce_order_t *order)
 static int
 replay_user(commerce_cli_t *cli, replay_t *r)
 {
+    return commerce_cli_replay_text(r, "/buyer", &r->buyer) ? commerce_cli_replay_scope(cli, r)
+                                                            : COMMERCE_CLI_FAILED;
+}
+
+
+int
+commerce_cli_replay_scope(commerce_cli_t *cli, replay_t *r)
+{
     char                        *text;
     uint64_t                     hash;
     commerce_cli_replay_name_t  *name;
 
     static const char  prefix[] = COMMERCE_CLI_PSEUDONYM;
-
-    if (!replay_text(r, "/buyer", &r->buyer)) {
-        return COMMERCE_CLI_FAILED;
-    }
 
     r->user = commerce_string("");
     r->stranger = false;
@@ -1051,9 +1034,8 @@ replay_user(commerce_cli_t *cli, replay_t *r)
 }
 
 
-/* absent: empty; false: of another type, or longer than any text in a record */
-static bool
-replay_text(replay_t *r, const char *pointer, commerce_str_t *text)
+bool
+commerce_cli_replay_text(replay_t *r, const char *pointer, commerce_str_t *text)
 {
     if (!commerce_cli_event_text(r->event, pointer, text) || text->len > COMMERCE_ID_MAX) {
         *text = commerce_string("");
@@ -1064,8 +1046,8 @@ replay_text(replay_t *r, const char *pointer, commerce_str_t *text)
 }
 
 
-static commerce_fen_t
-replay_fen(replay_t *r, const char *pointer)
+commerce_fen_t
+commerce_cli_replay_fen(replay_t *r, const char *pointer)
 {
     int64_t  fen;
 

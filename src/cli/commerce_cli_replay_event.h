@@ -37,6 +37,19 @@ typedef struct {
     uint64_t                        said;
 } commerce_cli_replay_work_t;
 
+/* one event on its way into the store; problem: why it cannot be done, NULL: nothing stands against it */
+typedef struct {
+    commerce_cli_replay_work_t  *work;
+    const commerce_cli_event_t  *event;
+    commerce_time_t              time;
+    commerce_str_t               key, buyer, user;
+    commerce_str_t               request;       /* of a redemption in a shop */
+    bool                         changed;       /* the transaction is not empty */
+    bool                         fresh_coupon, fresh_order;
+    bool                         stranger;      /* the copy does not know the buyer */
+    const char                  *problem;
+} commerce_cli_replay_run_t;
+
 /* COMMERCE_CLI_FAILED only when the copy cannot be written */
 int commerce_cli_replay_event(commerce_cli_replay_work_t *work, const commerce_cli_event_t *event);
 
@@ -44,5 +57,35 @@ int commerce_cli_replay_event(commerce_cli_replay_work_t *work, const commerce_c
 int commerce_cli_replay_compare(const void *a, const void *b);
 
 uint64_t commerce_cli_replay_hash(commerce_str_t shop, commerce_str_t pseudonym);
+
+/* r->user of the event's r->buyer (empty: nobody's); COMMERCE_CLI_FAILED: memory ran out */
+int commerce_cli_replay_scope(commerce_cli_t *cli, commerce_cli_replay_run_t *r);
+
+/*
+ * The order of r->key and r->user, or under the key alone (a cart's, whose buyer the record names).  version 0: there
+ * is none; then order is a new one, in doubt.
+ */
+int commerce_cli_replay_find(commerce_cli_t *cli, commerce_cli_replay_run_t *r, commerce_order_t *order,
+    uint64_t *version);
+
+/* absent: empty; false: of another type, or longer than any text in a record */
+bool commerce_cli_replay_text(commerce_cli_replay_run_t *r, const char *pointer, commerce_str_t *text);
+
+/* -1: not named */
+commerce_fen_t commerce_cli_replay_fen(commerce_cli_replay_run_t *r, const char *pointer);
+
+/* writes the order, doubts are counted; before: as it was read with version */
+void commerce_cli_replay_store(commerce_cli_t *cli, commerce_txn_t *txn, const commerce_order_t *order,
+    uint64_t version, const commerce_order_t *before);
+
+
+/* commerce_cli_replay_sale.c: money that came and went back */
+
+/* an order's event: payment, receipts, freight and dates; with a refund's, the refund is added.  r->problem on failure */
+void commerce_cli_replay_sale(commerce_cli_t *cli, commerce_txn_t *txn, commerce_cli_replay_run_t *r,
+    commerce_order_t *order);
+
+/* a payment's event: its record, its transactions, and what its orders have of it */
+int commerce_cli_replay_payment(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 
 #endif
