@@ -36,7 +36,8 @@ $t->http_conf(<<'EOC')->run;
         location = /claim { commerce_coupon_claim campaign=$arg_campaign; }
 
         location = /api/orders {
-            commerce_order key=json:/client_key lines=json:/items id=response:/data/order_no;
+            commerce_order key=json:/client_key lines=json:/items id=response:/data/order_no
+                           payment=response:/data/pay_no;
             commerce_order_line id=/sku qty=/count price=/price;
             commerce_order_success status=200 json=/code:0;
             commerce_coupon_code json:/coupons;
@@ -45,6 +46,9 @@ $t->http_conf(<<'EOC')->run;
         }
 
         location = /confirm { commerce_order_confirm id=$arg_id; }
+        location = /paid    { commerce_order_confirm id=json:/order payment=json:/pay transaction=json:/trade amount=json:/fen; }
+        location = /refund  { commerce_order_refund id=json:/order refund=json:/refund amount=json:/fen; }
+        location = /by-key  { commerce_order_refund key=json:/key user=json:/user refund=json:/refund amount=json:/fen; }
         location = /status  { commerce off; commerce_status; }
     }
 EOC
@@ -103,6 +107,52 @@ $t->cli_ok('buyer', 'erase', $short);
 is(claim($long)->json->{replay}, Test::NgxCommerce::json()->true, "$long has claimed still");
 like($t->cli_ok('store', 'check'), qr/ 0 violations/, 'and is counted still');
 
+# money that came, went back, is awaited: all of it stays and is found, and none of it has his name
+
+my $frida = 'frida-0815';
+my %of = map { $_ => id(order("f$_", undef, $frida, $_ < 3 ? 'F1' : undef)) } 1 .. 3;
+
+ok(settled(), 'settled');
+is(told('/paid', pay => 'F1', trade => 'F2', fen => 6000), 'PAYMENT_PARTIAL', 'one is paid, the other in part');
+is(told('/by-key', key => 'f2', user => $frida, refund => 'F3', fen => 5000), 'ORDER_NOT_PAID', 'a refund by key waits');
+is(told('/paid', order => $of{3}, trade => 'F4', fen => 5000), 'OK', 'the third is paid');
+is(told('/refund', order => $of{3}, refund => 'F5', fen => 4000), 'OK', 'and some of it given back');
+cmp_ok(scalar(named($frida)), '>', 8, 'the store names the user: ' . named($frida));
+
+my %sums = map { $_ => sums($of{$_}) } keys %of;
+
+like($t->cli_ok('buyer', 'erase', $frida), qr/^3 orders and 0 coupons without their buyer/m, 'erased');
+is(scalar(named($frida)), 0, 'nothing in the store names the user') or diag named($frida);
+is_deeply({ map { $_ => sums($of{$_}) } keys %of }, \%sums, 'the sums are as they were');
+like($t->cli_ok('store', 'check'), qr/ 0 violations/, 'the store agrees with itself');
+
+is(told('/paid', pay => 'F1', trade => 'F2', fen => 6000), 'ORDER_REPLAY', 'its money is known');
+is(told('/paid', order => $of{3}, trade => 'F4', fen => 5000), 'ORDER_REPLAY', 'by its transaction, too');
+is(told('/refund', order => $of{3}, refund => 'F5', fen => 4000), 'ORDER_REPLAY', 'so is the refund');
+is(told('/refund', order => $of{3}, refund => 'F5', fen => 1), 'REFUND_KEY_REUSED', '... by its number');
+is(told('/paid', pay => 'F1', trade => 'F6', fen => 4000), 'OK', 'the rest comes');
+is_deeply(sums($of{2}), [ 'refunded', 5000, 5000 ], 'and the refund that waited is joined');
+ok(settled(), 'settled');
+is(scalar(named($frida)), 0, 'nothing names the user now');
+like($t->cli_ok('store', 'check'), qr/ 0 violations/, 'the store agrees with itself');
+
+# a backup from before knows him: restored, it says so
+
+is(order('h1', undef, 'hugo')->status, 200, 'one orders');
+ok(settled(), 'settled');
+like($t->cli_ok('store', 'backup', $t->dir . '/before'), qr/records/, 'a backup');
+$t->advance(1);
+is(order('g1', undef, 'gina')->status, 200, 'one whom it does not know orders');
+$t->cli_ok('buyer', 'erase', $_) for 'hugo', 'gina';
+ok(settled(), 'settled');
+$t->stop;
+
+$out = $t->cli_ok('store', 'restore', $t->dir . '/before', '--replay', $t->dir . '/events.jsonl');
+like($out, qr/^buyer "hugo" of shop "demo" was erased after the backup, which has him: run "commerce buyer erase" again$/m,
+     'a restored backup names whom it names again');
+unlike($out, qr/frida|gina/, '... and nobody else');
+like($t->cli_ok('store', 'check'), qr/ 0 violations/, 'the store agrees with itself');
+
 # a seller is more than a buyer
 
 ($code, $out, $error) = $t->cli('buyer', 'erase', 'u-a');
@@ -119,12 +169,13 @@ sub id    { return $_[0]->json->{data}{order_no} }
 
 sub order
 {
-    my ($key, $coupon, $who) = @_;
+    my ($key, $coupon, $who, $pay) = @_;
 
     return $t->post('/api/orders', {
         client_key => $key,
         items      => [ { sku => 's1', count => 1, price => 5000 } ],
         coupons    => [ $coupon // () ],
+        $pay ? (pay_no => $pay) : (),
     }, headers => { 'X-User' => $who // $user });
 }
 
@@ -133,11 +184,13 @@ sub order
 
 sub named
 {
+    my ($who) = @_;
+    my $name = $who // $user;
     my $copy = $t->dir . '/copy.' . ++$t->{copies};
 
     $t->cli_ok('store', 'backup', $copy);
 
-    return () = $t->read_file("$copy/data.mdb") =~ /\Q$user\E/g;
+    return () = $t->read_file("$copy/data.mdb") =~ /\Q$name\E/g;
 }
 
 
@@ -156,4 +209,21 @@ sub settled
         return $status->{shops}{demo}{in_doubt} == 0 && $status->{store}{outbox} == 0
             && $status->{store}{in_flight} == 0;
     }, 10);
+}
+
+
+sub told
+{
+    my ($uri, %notice) = @_;
+    my $answer = $t->post($uri, \%notice);
+
+    return $answer->json->{reason} // $answer->code;
+}
+
+
+sub sums
+{
+    my $shown = Test::NgxCommerce::json()->decode($t->cli_ok('order', 'show', '--id', $_[0]));
+
+    return [ @$shown{qw(state received refunded)} ];
 }

@@ -16,6 +16,7 @@
 typedef commerce_cli_replay_run_t  replay_t;
 
 
+static int replay_erased(commerce_cli_replay_work_t *work, const commerce_cli_event_t *event);
 static int replay_mint(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static void replay_import(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r, unsigned campaign,
     commerce_str_t file, int64_t first, int64_t count);
@@ -79,7 +80,7 @@ commerce_cli_replay_event(commerce_cli_replay_work_t *work, const commerce_cli_e
 
     if (run == NULL) {
         replay->others++;
-        return COMMERCE_CLI_OK;
+        return commerce_equal(event->type, commerce_string("erase")) ? replay_erased(work, event) : COMMERCE_CLI_OK;
     }
 
     memset(&r, 0, sizeof(replay_t));
@@ -112,6 +113,32 @@ commerce_cli_replay_event(commerce_cli_replay_work_t *work, const commerce_cli_e
     replay->unknown_buyers += r.fresh_order && r.stranger;
 
     return COMMERCE_CLI_OK;
+}
+
+
+/* whom the copy names again had asked not to be named */
+static int
+replay_erased(commerce_cli_replay_work_t *work, const commerce_cli_event_t *event)
+{
+    int             rc;
+    commerce_str_t  shop;
+    replay_t        r;
+
+    memset(&r, 0, sizeof(replay_t));
+    r.work = work;
+    r.event = event;
+
+    shop = work->cli->shop;
+    work->cli->shop = event->shop;
+    rc = replay_user(work->cli, &r);
+    work->cli->shop = shop;
+
+    if (rc == COMMERCE_CLI_OK && r.user.len != 0 && !r.stranger) {
+        fprintf(work->out, "buyer \"%.*s\" of shop \"%.*s\" was erased after the backup, which has him:"
+                " run \"commerce buyer erase\" again\n", commerce_cli_arg(r.user), commerce_cli_arg(event->shop));
+    }
+
+    return rc;
 }
 
 
