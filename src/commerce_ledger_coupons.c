@@ -183,8 +183,8 @@ commerce_ledger_take_again(commerce_ledger_work_t *work, unsigned i)
         return COMMERCE_R(BUDGET_EXCEEDED_BY_NOTICE);
     }
 
-    return (rc == COMMERCE_OK && ledger->now >= campaign.until) ? COMMERCE_R(COUPON_EXPIRED)
-                                                                : COMMERCE_R(OK);
+    return (rc == COMMERCE_OK && ledger->now >= commerce_coupon_end(&campaign, coupon))
+           ? COMMERCE_R(COUPON_EXPIRED) : COMMERCE_R(OK);
 }
 
 

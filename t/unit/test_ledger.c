@@ -753,6 +753,22 @@ test_deadline(void)
     invariant("budget");
     step("u1", "d5", CANCELLED, "", -1);
     step("u2", "d6", REFUSED, "", -1);
+
+    /* one that was claimed, and whose own end has come */
+
+    begin();
+    commerce_coupon_write(&txn, shop, &(commerce_coupon_t) {
+        .campaign = TENTH, .serial = 60, .holder = S("u1"), .claimed = now, .expires = now + 900
+    }, 0);
+    is_int(end(), COMMERCE_TXN_APPLIED, "a claimed coupon");
+
+    is_reason(PLACE("u1", "d7", TENTH, 60), OK, "is used");
+    step("u1", "d7", ACCEPTED, "d-7", -1);
+    now += 960;
+    step("u1", "d7", DUE, "", -1);
+    is_reason(step("u1", "d7", PAID, "", -1), OK, "a payment after its end");
+    is_int(says("coupon_redeem", "\"reason\":\"COUPON_EXPIRED\""), 1, "is flagged");
+    step("u1", "d7", CANCELLED, "", -1);
 }
 
 
