@@ -7,12 +7,13 @@
 
 
 #define COMMERCE_COLLECT_EVENT  1024
+#define COMMERCE_COLLECT_LATER  1       /* beside what it shares a record with: in a transaction of its own */
 
 
-static const char  commerce_collect_kinds[] = "oqQb";
+static const char  commerce_collect_kinds[] = "oqQmb";
 
 
-static void commerce_collect_record(commerce_reader_t *reader, commerce_txn_t *txn,
+static int commerce_collect_record(commerce_reader_t *reader, commerce_txn_t *txn,
     const commerce_retention_t *retention, commerce_time_t now, char kind, commerce_str_t name,
     commerce_str_t value, uint64_t version, commerce_collected_t *collected);
 static int commerce_collect_parked(commerce_reader_t *reader, commerce_txn_t *txn, int64_t kept,
@@ -20,6 +21,17 @@ static int commerce_collect_parked(commerce_reader_t *reader, commerce_txn_t *tx
 static bool commerce_collect_over(commerce_time_t since, int64_t kept, commerce_time_t now);
 static int commerce_collect_order(commerce_reader_t *reader, commerce_txn_t *txn, int64_t kept,
     commerce_time_t now, commerce_str_t value, uint64_t version);
+static int commerce_collect_sale_ready(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order);
+static int commerce_collect_payment_ready(commerce_reader_t *reader, commerce_txn_t *txn, commerce_str_t id);
+static int commerce_collect_sale(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order);
+static int commerce_collect_payment(commerce_reader_t *reader, commerce_txn_t *txn, commerce_str_t id,
+    const commerce_order_t *order);
+static bool commerce_collect_payment_needed(commerce_reader_t *reader, commerce_txn_t *txn,
+    const commerce_payment_t *payment);
+static void commerce_collect_payment_remove(commerce_reader_t *reader, commerce_txn_t *txn,
+    const commerce_payment_t *payment, uint64_t version);
+static int commerce_collect_unnamed(commerce_reader_t *reader, commerce_txn_t *txn, int64_t kept, commerce_time_t now,
+    commerce_str_t id);
 static int commerce_collect_refunds(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order);
 static bool commerce_collect_order_over(const commerce_order_t *order);
 static int commerce_collect_order_coupon(commerce_reader_t *reader, commerce_txn_t *txn,
@@ -64,19 +76,24 @@ commerce_collect(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_
             continue;
         }
 
+        name = (commerce_str_t) { key.data + prefix.len, key.len - prefix.len };
+
+        if (commerce_collect_record(reader, txn, retention, now, kind, name, value, version, collected)
+            == COMMERCE_COLLECT_LATER)
+        {
+            return COMMERCE_OK;
+        }
+
         memcpy(place->after, key.data, key.len);
         place->len = key.len;
         collected->looked++;
-
-        name = (commerce_str_t) { key.data + prefix.len, key.len - prefix.len };
-        commerce_collect_record(reader, txn, retention, now, kind, name, value, version, collected);
     }
 
     return COMMERCE_OK;
 }
 
 
-static void
+static int
 commerce_collect_record(commerce_reader_t *reader, commerce_txn_t *txn,
     const commerce_retention_t *retention, commerce_time_t now, char kind, commerce_str_t name,
     commerce_str_t value, uint64_t version, commerce_collected_t *collected)
@@ -97,6 +114,11 @@ commerce_collect_record(commerce_reader_t *reader, commerce_txn_t *txn,
         collected->parked += rc == COMMERCE_OK;
         break;
 
+    case 'm':
+        rc = commerce_collect_unnamed(reader, txn, retention->parked, now, commerce_copy(txn->arena, name));
+        collected->parked += rc == COMMERCE_OK;
+        break;
+
     default:
         name = commerce_copy(txn->arena, name);
         rc = commerce_buyer_read(reader, name, &buyer, &version);
@@ -108,6 +130,8 @@ commerce_collect_record(commerce_reader_t *reader, commerce_txn_t *txn,
     }
 
     collected->unreadable += rc == COMMERCE_ERROR;
+
+    return rc;
 }
 
 
@@ -161,7 +185,7 @@ commerce_collect_over(commerce_time_t since, int64_t kept, commerce_time_t now)
 }
 
 
-/* COMMERCE_OK: deleted; COMMERCE_ABSENT: it stays; COMMERCE_ERROR: it cannot be read, and stays */
+/* COMMERCE_OK: deleted; COMMERCE_ABSENT: it stays; COMMERCE_ERROR: it cannot be read, and stays; LATER */
 
 static int
 commerce_collect_order(commerce_reader_t *reader, commerce_txn_t *txn, int64_t kept, commerce_time_t now,
@@ -186,6 +210,12 @@ commerce_collect_order(commerce_reader_t *reader, commerce_txn_t *txn, int64_t k
         return COMMERCE_ABSENT;
     }
 
+    rc = commerce_collect_sale_ready(reader, txn, order);
+
+    if (rc != COMMERCE_OK) {
+        return rc;
+    }
+
     for (i = 0; i < order->coupon_count; i++) {
         rc = commerce_collect_order_coupon(reader, txn, order, &order->coupons[i]);
 
@@ -196,11 +226,205 @@ commerce_collect_order(commerce_reader_t *reader, commerce_txn_t *txn, int64_t k
 
     commerce_order_remove(txn, reader->shop, order, version);
 
-    return commerce_collect_refunds(reader, txn, order);
+    rc = commerce_collect_sale(reader, txn, order);
+
+    return rc == COMMERCE_OK ? commerce_collect_refunds(reader, txn, order) : rc;
 }
 
 
-/* its refunds; payments and transactions stay, as coupons do: what is forgotten could pay again */
+/* its payments can be read, and no order before it in this transaction has one of them: one would undo the other */
+
+static int
+commerce_collect_sale_ready(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order)
+{
+    int       rc;
+    unsigned  i;
+
+    rc = order->payment.len != 0 ? commerce_collect_payment_ready(reader, txn, order->payment) : COMMERCE_OK;
+
+    for (i = 0; rc == COMMERCE_OK && i < order->receipt_count; i++) {
+        if (order->receipts[i].payment.len != 0) {
+            rc = commerce_collect_payment_ready(reader, txn, order->receipts[i].payment);
+        }
+    }
+
+    return rc;
+}
+
+
+static int
+commerce_collect_payment_ready(commerce_reader_t *reader, commerce_txn_t *txn, commerce_str_t id)
+{
+    unsigned            i;
+    commerce_path_t     key;
+    commerce_payment_t  payment;
+
+    commerce_path_text(&key, reader->shop, 'm', id);
+
+    for (i = 0; i < txn->count; i++) {
+        if (txn->ops[i].kind == COMMERCE_OP_COMPARE && commerce_equal(txn->ops[i].key, commerce_path_str(&key))) {
+            return COMMERCE_COLLECT_LATER;
+        }
+    }
+
+    return commerce_payment_read(reader, id, &payment, NULL) == COMMERCE_ERROR ? COMMERCE_ERROR : COMMERCE_OK;
+}
+
+
+/* its money, and what waits for it */
+
+static int
+commerce_collect_sale(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order)
+{
+    int                        rc;
+    bool                       named;
+    unsigned                   i;
+    uint64_t                   version;
+    commerce_parked_t          parked;
+    const commerce_receipt_t  *receipt;
+    commerce_parked_for_t      what = { COMMERCE_PARKED_ORDER, order->key, order->user };
+
+    rc = COMMERCE_OK;
+    named = (order->payment.len != 0);
+
+    for (i = 0; rc == COMMERCE_OK && i < order->receipt_count; i++) {
+        receipt = &order->receipts[i];
+        named = named && !commerce_equal(receipt->payment, order->payment);
+
+        if (receipt->payment.len != 0) {
+            rc = commerce_collect_payment(reader, txn, receipt->payment, order);
+
+        } else if (receipt->transaction.len != 0) {
+            commerce_transaction_remove(txn, reader->shop, receipt->transaction);
+        }
+    }
+
+    if (rc == COMMERCE_OK && named) {
+        rc = commerce_collect_payment(reader, txn, order->payment, order);
+    }
+
+    if (rc == COMMERCE_OK && commerce_parked_read(reader, &what, &parked, &version) == COMMERCE_OK) {
+        commerce_parked_remove(txn, reader->shop, &what, version);
+    }
+
+    return rc;
+}
+
+
+/* it goes with the last of its orders; until then it forgets which this one was, and not what it gave */
+
+static int
+commerce_collect_payment(commerce_reader_t *reader, commerce_txn_t *txn, commerce_str_t id,
+    const commerce_order_t *order)
+{
+    int                        rc;
+    uint64_t                   version;
+    commerce_payment_t         payment;
+    commerce_payment_order_t  *place;
+
+    rc = commerce_payment_read(reader, id, &payment, &version);
+
+    if (rc != COMMERCE_OK) {
+        return rc == COMMERCE_ABSENT ? COMMERCE_OK : rc;
+    }
+
+    place = commerce_payment_covers(&payment, order->user, order->key);
+
+    if (place != NULL) {
+        place->user = place->key = commerce_string("");
+    }
+
+    if (!commerce_collect_payment_needed(reader, txn, &payment)) {
+        commerce_collect_payment_remove(reader, txn, &payment, version);
+
+    } else if (place != NULL) {
+        commerce_payment_write(txn, reader->shop, &payment, version);
+    }
+
+    return COMMERCE_OK;
+}
+
+
+/* one that cannot be read is there */
+
+static bool
+commerce_collect_payment_needed(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_payment_t *payment)
+{
+    unsigned                         i;
+    commerce_order_t                *order;
+    const commerce_payment_order_t  *place;
+
+    order = commerce_alloc(txn->arena, sizeof(commerce_order_t));
+
+    if (order == NULL) {
+        return true;
+    }
+
+    for (i = 0; i < payment->order_count; i++) {
+        place = &payment->orders[i];
+
+        if (place->key.len != 0
+            && commerce_order_read(reader, place->user, place->key, order, NULL) != COMMERCE_ABSENT)
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static void
+commerce_collect_payment_remove(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_payment_t *payment,
+    uint64_t version)
+{
+    unsigned  i;
+
+    for (i = 0; i < payment->transaction_count; i++) {
+        if (payment->transactions[i].id.len != 0) {
+            commerce_transaction_remove(txn, reader->shop, payment->transactions[i].id);
+        }
+    }
+
+    commerce_payment_remove(txn, reader->shop, payment->id, version);
+}
+
+
+/* money whose order never came is as a notice that is parked */
+
+static int
+commerce_collect_unnamed(commerce_reader_t *reader, commerce_txn_t *txn, int64_t kept, commerce_time_t now,
+    commerce_str_t id)
+{
+    int                    rc;
+    unsigned               i;
+    uint64_t               version;
+    commerce_parked_t      parked;
+    commerce_payment_t     payment;
+    commerce_parked_for_t  what = { COMMERCE_PARKED_PAYMENT, id, commerce_string("") };
+
+    rc = commerce_payment_read(reader, id, &payment, &version);
+
+    if (rc != COMMERCE_OK || payment.order_count != 0) {
+        return rc != COMMERCE_OK ? rc : COMMERCE_ABSENT;
+    }
+
+    if (commerce_parked_read(reader, &what, &parked, NULL) != COMMERCE_ABSENT) {
+        return COMMERCE_ABSENT;         /* in the next pass, when that has gone */
+    }
+
+    for (i = 0; i < payment.transaction_count; i++) {
+        if (!commerce_collect_over(payment.transactions[i].time, kept, now)) {
+            return COMMERCE_ABSENT;
+        }
+    }
+
+    commerce_collect_payment_remove(reader, txn, &payment, version);
+
+    return COMMERCE_OK;
+}
+
+
 
 static int
 commerce_collect_refunds(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order)

@@ -6,11 +6,11 @@
  *   order    made longer ago than `orders`, its outcome known, not in doubt, nothing of it reserved, nothing due.  A
  *            coupon that it redeemed stays redeemed, by an order that is not named any more.  A cart that nobody came
  *            back to goes, too, once its coupons were released.
- *   parked   notices for what never came, the latest older than `parked`
+ *   parked   notices for what never came, and payments that no order ever named, the latest older than `parked`
  *   buyer    whose binding ended, and who was last seen with a link, longer ago than `buyers`
  *
- * An order's refunds go with it.  Coupons, claims, redemptions, payments, transactions and counters stay: a spent
- * coupon whose record is gone could be spent again, a transaction could pay again.
+ * An order's refunds, transactions and what waits for it go with it, a payment with the last order that it covers.
+ * Coupons, claims, redemptions and counters stay: a spent coupon whose record is gone could be spent again.
  */
 
 #ifndef COMMERCE_COLLECT_H

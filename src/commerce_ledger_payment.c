@@ -478,7 +478,9 @@ commerce_ledger_payment_event(commerce_ledger_unit_t *unit, const commerce_payme
     commerce_write_open(&w, "orders", '[');
 
     for (i = 0; i < payment->order_count; i++) {
-        commerce_ledger_payment_order(unit, &w, payment, &payment->orders[i]);
+        if (payment->orders[i].key.len != 0) {
+            commerce_ledger_payment_order(unit, &w, payment, &payment->orders[i]);
+        }
     }
 
     commerce_write_close(&w, ']');

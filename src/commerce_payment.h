@@ -28,7 +28,7 @@ typedef struct {
 } commerce_transaction_t;
 
 typedef struct {
-    commerce_str_t  user, key;      /* of the order */
+    commerce_str_t  user, key;      /* of the order; both empty: of one that was let go */
     commerce_fen_t  given;          /* what it got of the money, as far as it was due */
 } commerce_payment_order_t;
 

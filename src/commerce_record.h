@@ -157,6 +157,8 @@ int commerce_parked_parse(commerce_str_t name, commerce_parked_for_t *what);
 int commerce_payment_read(commerce_reader_t *reader, commerce_str_t id, commerce_payment_t *payment, uint64_t *version);
 void commerce_payment_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_payment_t *payment, uint64_t version);
 
+void commerce_payment_remove(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id, uint64_t version);
+
 /* whose a transaction is: a payment's, or that of an order alone */
 typedef struct {
     commerce_str_t  payment;            /* empty: none */
@@ -164,6 +166,8 @@ typedef struct {
 } commerce_transaction_owner_t;
 int commerce_transaction_read(commerce_reader_t *reader, commerce_str_t id, commerce_transaction_owner_t *owner, uint64_t *version);
 void commerce_transaction_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id, const commerce_transaction_owner_t *owner, uint64_t version);
+/* together with the payment or order that has it */
+void commerce_transaction_remove(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id);
 void commerce_transaction_compare(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id, uint64_t version);
 
 /* a refund is written once, with its entry in the order's list; version: 0, but where its order's user is renamed */

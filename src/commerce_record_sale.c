@@ -272,6 +272,22 @@ commerce_payment_write(commerce_txn_t *txn, commerce_str_t shop,
 }
 
 
+void
+commerce_payment_remove(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id, uint64_t version)
+{
+    commerce_str_t   kept;
+    commerce_path_t  key;
+
+    commerce_path_text(&key, shop, 'm', id);
+    kept = commerce_path_keep(txn, &key);
+
+    if (kept.len != 0) {
+        commerce_txn_compare(txn, kept, version);
+        commerce_txn_delete(txn, kept);
+    }
+}
+
+
 int
 commerce_transaction_read(commerce_reader_t *reader, commerce_str_t id,
     commerce_transaction_owner_t *owner, uint64_t *version)
@@ -332,6 +348,21 @@ commerce_transaction_compare(commerce_txn_t *txn, commerce_str_t shop, commerce_
 
     if (kept.len != 0) {
         commerce_txn_compare(txn, kept, version);
+    }
+}
+
+
+void
+commerce_transaction_remove(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id)
+{
+    commerce_path_t  key;
+    commerce_str_t   kept;
+
+    commerce_path_text(&key, shop, 'M', id);
+    kept = commerce_path_keep(txn, &key);
+
+    if (kept.len != 0) {
+        commerce_txn_delete(txn, kept);
     }
 }
 
