@@ -231,9 +231,14 @@ commerce_cart_lines(commerce_order_t *order, const commerce_cart_answer_t *answe
 
     credit = (order->credit_count != 0 && !order->credits[0].contributor) ? 0 : -1;
 
-    order->lines = answer->lines;
-    order->line_count = answer->line_count;
-    order->claimed = answer->line_count != 0 ? 0 : -1;
+    /* whoever tells no lines (a list of orders, a question about one) does not take away those that are known */
+
+    if (answer->line_count != 0) {
+        order->lines = answer->lines;
+        order->line_count = answer->line_count;
+    }
+
+    order->claimed = order->line_count != 0 ? 0 : -1;
 
     for (i = 0; i < order->line_count; i++) {
         order->lines[i].credit = credit;

@@ -79,7 +79,7 @@ void commerce_cart_drop(commerce_order_t *order, unsigned set);
 
 /*
  * The answer's lines become the order's, each credited to its winner: touches, bindings and promoters were
- * judged when it was completed, for all lines alike.
+ * judged when it was completed, for all lines alike.  An answer without lines leaves those that are known.
  */
 void commerce_cart_lines(commerce_order_t *order, const commerce_cart_answer_t *answer);
 

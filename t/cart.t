@@ -385,6 +385,33 @@ sub verdict
 }
 
 
+# whoever asks the backend once more, without its lines, does not make the doubt go away, nor the lines
+
+{
+    my $cart = cart();
+    my ($code) = $t->coupons('ten', 1);
+
+    apply($cart, [ $code ]);
+    my $id = complete($cart, test => 'lines=s1:2:99.00,total=187.99')->json->{order}{id};
+    order_becomes($cart, 'placed amount', 'a fen is missing');
+
+    my $lines = order($cart)->{lines};
+    is(scalar @$lines, 1, 'its lines are known');
+
+    my $list = $t->write_file('list.csv', "key,user,id,state,amount\n$cart,alice,$id,placed,187.99\n");
+    my ($rc, $out) = $t->cli('coupon', 'reconcile', '--unit', 'yuan', $list);
+    is($rc, 1, 'the backend says again what it said');
+    like($out, qr/$cart: its amount or coupons are not what the rules give: it stays in doubt/, 'it stays in doubt');
+    order_becomes($cart, 'placed amount', 'really');
+    is_deeply(order($cart)->{lines}, $lines, 'with its lines');
+
+    $t->write_file('list.csv', "key,user,id,state,amount\n$cart,alice,$id,placed,188.00\n");
+    $t->cli_ok('coupon', 'reconcile', '--unit', 'yuan', $list);
+    order_becomes($cart, 'placed', 'until the amount agrees');
+    is_deeply(order($cart)->{lines}, $lines, 'with its lines');
+}
+
+
 # coupons that the backend honours although nobody applied them at the edge
 
 {
