@@ -447,7 +447,7 @@ sub run
 
     # Debian's nginx writes the pid file before the master has left our session
 
-    my $workers = _wait(sub { $self->workers }, 10);
+    my $workers = _wait(sub { $self->_manned }, 10);
 
     $self->{sessions}{_stat($self->master)->{session}} = 1;
     die "nginx has no workers\n" if !$workers;
@@ -486,6 +486,17 @@ sub workers
 }
 
 
+# all workers that the configuration asks for are there; they are made one after the other
+
+sub _manned
+{
+    my ($self) = @_;
+    my ($wanted) = $self->read_file('nginx.conf') =~ /^\s*worker_processes\s+(\d+);/m;
+
+    return $self->workers >= ($wanted // 1);
+}
+
+
 sub reload
 {
     my ($self, %option) = @_;
@@ -497,7 +508,7 @@ sub reload
     my $done = _wait(sub {
         my @now = $self->workers;
 
-        return @now && !grep { $old{$_} } @now;
+        return $self->_manned && !grep { $old{$_} } @now;
     }, $option{timeout} // 15);
 
     _wait(sub { !grep { kill 0, $_ } CORE::keys %old }, $option{timeout} // 15)
@@ -530,7 +541,7 @@ sub upgrade
     _wait(sub {
         my $new = $self->master;
 
-        return $new && $new != $old && -e "$self->{dir}/nginx.pid.oldbin" && $self->workers;
+        return $new && $new != $old && -e "$self->{dir}/nginx.pid.oldbin" && $self->_manned;
     }, 15) or return;
 
     $self->{old_master} = $old;
