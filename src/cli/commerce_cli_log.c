@@ -617,12 +617,7 @@ log_event_visit(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *l
     event.number = reader->number;
     event.body = (commerce_str_t) { body, line->body.len + 1 };
 
-    if (commerce_json_parse(arena, event.body, &event.root) != COMMERCE_R(OK)
-        || !commerce_cli_event_text(&event, "/id", &event.id) || event.id.len != COMMERCE_EVENT_ID
-        || !commerce_cli_event_text(&event, "/type", &event.type) || event.type.len == 0
-        || !commerce_cli_event_text(&event, "/shop", &event.shop)
-        || !commerce_cli_event_number(&event, "/ts", &event.us) || event.us < 0)
-    {
+    if (!commerce_cli_event_parse(arena, &event)) {
         log_say(reader, ++report->torn, "not an event");
         return COMMERCE_CLI_OK;
     }
@@ -756,6 +751,17 @@ log_done(log_reader_t *reader)
     free(reader->ids);
     free(reader->line);
     EVP_MD_CTX_free(reader->digest);
+}
+
+
+bool
+commerce_cli_event_parse(commerce_arena_t *arena, commerce_cli_event_t *event)
+{
+    return commerce_json_parse(arena, event->body, &event->root) == COMMERCE_R(OK)
+           && commerce_cli_event_text(event, "/id", &event->id) && event->id.len == COMMERCE_EVENT_ID
+           && commerce_cli_event_text(event, "/type", &event->type) && event->type.len != 0
+           && commerce_cli_event_text(event, "/shop", &event->shop)
+           && commerce_cli_event_number(event, "/ts", &event->us) && event->us >= 0;
 }
 
 

@@ -50,6 +50,9 @@ int commerce_cli_logs_open(commerce_cli_t *cli, char **paths, unsigned count, co
 int commerce_cli_log_read(commerce_cli_t *cli, const commerce_cli_log_t *logs, unsigned count, FILE *out,
     commerce_cli_event_visit_t visit, void *data, commerce_cli_log_report_t *report);
 
+/* root, id, type, shop and us, from the body; false: it is no event */
+bool commerce_cli_event_parse(commerce_arena_t *arena, commerce_cli_event_t *event);
+
 /* members of an event: absent = empty, -1; false when there is something else than expected */
 bool commerce_cli_event_text(const commerce_cli_event_t *event, const char *pointer, commerce_str_t *text);
 bool commerce_cli_event_number(const commerce_cli_event_t *event, const char *pointer, int64_t *number);

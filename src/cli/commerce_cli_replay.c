@@ -21,13 +21,21 @@ static int replay_order_buyer(commerce_cli_t *cli, const commerce_cli_record_t *
 static int replay_name(commerce_cli_replay_work_t *work, commerce_str_t pseudonym, commerce_str_t user);
 static int replay_outbox(commerce_cli_replay_work_t *work);
 static uint64_t replay_body_hash(commerce_str_t body);
+static int replay_salvage_list(commerce_cli_replay_work_t *work);
+static void replay_salvage_known(commerce_cli_replay_work_t *work, uint64_t hash);
+static bool replay_line(commerce_str_t *rest, commerce_str_t *line);
+static int replay_salvage(commerce_cli_replay_work_t *work);
+static int replay_salvage_event(commerce_cli_replay_work_t *work, commerce_heap_t *heap, commerce_str_t body,
+    uint64_t number);
+static int replay_salvage_keep(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static int replay_trim(commerce_cli_replay_work_t *work);
 static int64_t replay_id_us(commerce_str_t id);
 
 
 int
 commerce_cli_replay(commerce_cli_t *cli, const commerce_cli_manifest_t *manifest,
-    const commerce_cli_log_t *logs, unsigned count, FILE *out, commerce_cli_replay_t *replay)
+    const commerce_cli_log_t *logs, unsigned count, commerce_str_t outbox, FILE *out,
+    commerce_cli_replay_t *replay)
 {
     int                          rc;
     FILE                        *quiet;
@@ -39,6 +47,7 @@ commerce_cli_replay(commerce_cli_t *cli, const commerce_cli_manifest_t *manifest
     work.cli = cli;
     work.replay = replay;
     work.manifest = manifest;
+    work.outbox = outbox;
     work.out = out;
 
     quiet = fopen("/dev/null", "w");
@@ -57,6 +66,10 @@ commerce_cli_replay(commerce_cli_t *cli, const commerce_cli_manifest_t *manifest
     }
 
     if (rc == COMMERCE_CLI_OK) {
+        rc = replay_salvage_list(&work);
+    }
+
+    if (rc == COMMERCE_CLI_OK) {
         rc = commerce_cli_log_read(cli, logs, count, quiet, replay_look, &work, &replay->log);
     }
 
@@ -72,7 +85,12 @@ commerce_cli_replay(commerce_cli_t *cli, const commerce_cli_manifest_t *manifest
         rc = commerce_cli_log_read(cli, logs, count, out, replay_take, &work, &replay->log);
     }
 
+    if (rc == COMMERCE_CLI_OK) {
+        rc = replay_salvage(&work);
+    }
+
     fclose(quiet);
+    free(work.salvage);
     free(work.names);
     free(work.waiting);
 
@@ -93,6 +111,8 @@ replay_look(commerce_cli_t *cli, const commerce_cli_event_t *event, void *data)
     }
 
     hash = replay_body_hash(event->body);
+    replay_salvage_known(work, hash);
+
     waiting = work->waiting_count == 0 ? NULL
               : bsearch(&hash, work->waiting, work->waiting_count,
                         sizeof(commerce_cli_replay_event_t), commerce_cli_replay_compare);
@@ -356,4 +376,143 @@ commerce_cli_replay_compare(const void *a, const void *b)
     uint64_t  left = *(const uint64_t *) a, right = *(const uint64_t *) b;
 
     return (left > right) - (left < right);
+}
+
+
+static int
+replay_salvage_list(commerce_cli_replay_work_t *work)
+{
+    size_t           i, count;
+    commerce_str_t   rest, line;
+
+    for (rest = work->outbox, count = 0; replay_line(&rest, &line); count++) { /* void */ }
+
+    work->salvage = calloc(count + 1, sizeof(commerce_cli_replay_event_t));
+
+    if (work->salvage == NULL) {
+        return commerce_cli_fail(work->cli, "out of memory");
+    }
+
+    for (rest = work->outbox; replay_line(&rest, &line); /* void */ ) {
+        work->salvage[work->salvage_count].hash = replay_body_hash(line);
+        work->salvage[work->salvage_count].sequence = work->salvage_count + 1;
+        work->salvage_count++;
+    }
+
+    qsort(work->salvage, work->salvage_count, sizeof(commerce_cli_replay_event_t), commerce_cli_replay_compare);
+
+    for (i = 0; i < work->waiting_count; i++) {
+        replay_salvage_known(work, work->waiting[i].hash);
+    }
+
+    return COMMERCE_CLI_OK;
+}
+
+
+static void
+replay_salvage_known(commerce_cli_replay_work_t *work, uint64_t hash)
+{
+    commerce_cli_replay_event_t  *found;
+
+    found = work->salvage_count == 0 ? NULL
+            : bsearch(&hash, work->salvage, work->salvage_count, sizeof(commerce_cli_replay_event_t),
+                      commerce_cli_replay_compare);
+
+    if (found != NULL) {
+        found->sequence = 0;
+    }
+}
+
+
+static bool
+replay_line(commerce_str_t *rest, commerce_str_t *line)
+{
+    const char  *end;
+
+    end = rest->len != 0 ? memchr(rest->data, '\n', rest->len) : NULL;
+
+    if (end == NULL) {
+        return false;
+    }
+
+    *line = (commerce_str_t) { rest->data, (size_t) (end - rest->data) };
+    rest->len -= line->len + 1;
+    rest->data = end + 1;
+
+    return true;
+}
+
+
+/* in their order */
+static int
+replay_salvage(commerce_cli_replay_work_t *work)
+{
+    int                           rc;
+    uint64_t                      hash, number;
+    commerce_str_t                rest, line;
+    commerce_heap_t              *heap;
+    commerce_cli_replay_event_t  *found;
+
+    rest = work->outbox;
+
+    for (number = 1; replay_line(&rest, &line); number++) {
+        hash = replay_body_hash(line);
+        found = bsearch(&hash, work->salvage, work->salvage_count, sizeof(commerce_cli_replay_event_t),
+                        commerce_cli_replay_compare);
+
+        if (found == NULL || found->sequence == 0) {
+            continue;
+        }
+
+        heap = commerce_heap_create();
+        if (heap == NULL) {
+            return commerce_cli_fail(work->cli, "out of memory");
+        }
+
+        rc = replay_salvage_event(work, heap, line, number);
+        commerce_heap_destroy(heap);
+
+        if (rc != COMMERCE_CLI_OK) {
+            return rc;
+        }
+    }
+
+    return COMMERCE_CLI_OK;
+}
+
+
+static int
+replay_salvage_event(commerce_cli_replay_work_t *work, commerce_heap_t *heap, commerce_str_t body, uint64_t number)
+{
+    int                   rc;
+    commerce_cli_event_t  event;
+
+    memset(&event, 0, sizeof(commerce_cli_event_t));
+
+    event.path = "outbox of what is replaced";
+    event.number = number;
+    event.body = body;
+
+    if (!commerce_cli_event_parse(commerce_heap_arena(heap), &event)) {
+        work->replay->failed++;
+        fprintf(work->out, "%s:%llu: not an event\n", event.path, (unsigned long long) number);
+        return COMMERCE_CLI_OK;
+    }
+
+    work->replay->salvaged++;
+
+    rc = commerce_cli_replay_event(work, &event);
+
+    return rc == COMMERCE_CLI_OK ? commerce_cli_transact(work->cli, replay_salvage_keep, &body) : rc;
+}
+
+
+static int
+replay_salvage_keep(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
+{
+    (void) cli;
+
+    commerce_txn_event(txn, *(commerce_str_t *) data);
+
+    return COMMERCE_CLI_OK;
 }

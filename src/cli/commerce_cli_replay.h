@@ -11,6 +11,9 @@
  * "pseudonym <pseudonym>": they are found by the backend's id, and their coupons are theirs; the buyer's own
  * retry with the key of such an order meets COUPON_HELD_BY_OTHER_ORDER.
  *
+ * Events that the replaced store still had in its outbox, and that are not in the log, come after it: they are done
+ * again, too, and join the copy's outbox as they are, with their ids.
+ *
  * An order of which only the reservations are known is in doubt and listed, like any whose answer was lost.
  */
 
@@ -28,15 +31,17 @@ typedef struct {
     uint64_t  unknown_buyers;       /* orders kept under a pseudonym */
     uint64_t  others;               /* money events that tell of nothing that replaying restores */
     uint64_t  trimmed;              /* events for the log which the log has already */
+    uint64_t  salvaged;             /* events of the replaced store's outbox that the log does not have */
     uint64_t  failed;               /* events that could not be replayed: said */
     commerce_cli_log_report_t  log;
 } commerce_cli_replay_t;
 
 /*
- * cli->store: the copy, cli->ring: its keys.  out: what deserves a look.  COMMERCE_CLI_FAILED when it could not be
+ * cli->store: the copy, cli->ring: its keys.  outbox: of the replaced store, one event a line; may be empty.  out: what deserves a look.  COMMERCE_CLI_FAILED when it could not be
  * carried through; single events that could not be are counted.
  */
 int commerce_cli_replay(commerce_cli_t *cli, const commerce_cli_manifest_t *manifest,
-    const commerce_cli_log_t *logs, unsigned count, FILE *out, commerce_cli_replay_t *replay);
+    const commerce_cli_log_t *logs, unsigned count, commerce_str_t outbox, FILE *out,
+    commerce_cli_replay_t *replay);
 
 #endif

@@ -30,6 +30,9 @@ typedef struct {
     size_t                          name_count, name_room;
     commerce_cli_replay_event_t    *waiting;    /* in the copy's outbox, by hash */
     size_t                          waiting_count;
+    commerce_str_t                  outbox;     /* of the replaced store, one event a line */
+    commerce_cli_replay_event_t    *salvage;    /* its events, by hash; sequence 0: the log or the copy has it */
+    size_t                          salvage_count;
     uint64_t                        trim;       /* the log has the outbox up to here */
     bool                            found;      /* the log has the last event that the copy knows */
     bool                            started;    /* ... and it went by */

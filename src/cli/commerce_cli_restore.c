@@ -18,6 +18,7 @@
 #include "../commerce_path.h"
 #include "../store/commerce_store_files.h"
 #include "commerce_cli_replay.h"
+#include "commerce_cli_salvage.h"
 
 #define RESTORE_BUFFER  (256 * 1024)
 #define RESTORE_EVENT   1024
@@ -38,6 +39,8 @@ typedef struct {
     char                      kept[COMMERCE_CLI_PATH];
     commerce_event_source_t   events;
     commerce_time_t           now;
+    char                     *outbox;           /* of what is replaced; NULL: none */
+    size_t                    outbox_len;
 } restore_t;
 
 
@@ -45,6 +48,7 @@ static int restore_options(restore_t *restore, int argc, char **argv);
 static int restore_judge(commerce_cli_t *cli, restore_t *restore);
 static int restore_alone(commerce_cli_t *cli, restore_t *restore);
 static int restore_run(commerce_cli_t *cli, restore_t *restore);
+static int restore_salvage(commerce_cli_t *cli, restore_t *restore);
 static int restore_copy(commerce_cli_t *cli, restore_t *restore);
 static int restore_change(commerce_cli_t *cli, restore_t *restore);
 static int restore_shop(commerce_cli_t *cli, void *data);
@@ -89,6 +93,7 @@ commerce_cli_store_restore(commerce_cli_t *cli, int argc, char **argv)
         close(restore->data);
     }
 
+    free(restore->outbox);
     free(restore->paths);
     free(restore);
 
@@ -219,7 +224,11 @@ restore_run(commerce_cli_t *cli, restore_t *restore)
 
     restore_clean(restore);
 
-    rc = restore_copy(cli, restore);
+    rc = restore_salvage(cli, restore);
+
+    if (rc == COMMERCE_CLI_OK) {
+        rc = restore_copy(cli, restore);
+    }
 
     if (rc == COMMERCE_CLI_OK) {
         path = cli->store_path;
@@ -249,6 +258,31 @@ restore_run(commerce_cli_t *cli, restore_t *restore)
     restore_clean(restore);
 
     return rc;
+}
+
+
+/* what the replaced store did not tell the log any more: by a second name of its file, which is not written to */
+static int
+restore_salvage(commerce_cli_t *cli, restore_t *restore)
+{
+    if (!restore->files.exists || restore->count == 0) {
+        return COMMERCE_CLI_OK;
+    }
+
+    if (mkdir(restore->folder, 0700) == -1) {
+        return commerce_cli_fail(cli, "cannot make \"%s\": %s", restore->folder, strerror(errno));
+    }
+
+    if (link(restore->data_path, restore->copy) == -1
+        || commerce_cli_salvage(cli, restore->folder, &restore->outbox, &restore->outbox_len) != COMMERCE_CLI_OK)
+    {
+        fprintf(cli->out, "what is replaced cannot be read: money events that it did not write to the log yet are"
+                " lost\n");
+    }
+
+    restore_clean(restore);
+
+    return COMMERCE_CLI_OK;
 }
 
 
@@ -303,7 +337,8 @@ restore_change(commerce_cli_t *cli, restore_t *restore)
     rc = COMMERCE_CLI_OK;
 
     if (restore->count != 0) {
-        rc = commerce_cli_replay(cli, &restore->manifest, restore->logs, restore->count, cli->out,
+        rc = commerce_cli_replay(cli, &restore->manifest, restore->logs, restore->count,
+                                 (commerce_str_t) { restore->outbox, restore->outbox_len }, cli->out,
                                  &restore->replay);
     }
 
@@ -473,6 +508,11 @@ restore_report(commerce_cli_t *cli, restore_t *restore)
     if (replay->unknown_buyers != 0) {
         fprintf(cli->out, "%llu orders of buyers whom the backup does not know: found by the backend's id"
                 " only\n", (unsigned long long) replay->unknown_buyers);
+    }
+
+    if (replay->salvaged != 0) {
+        fprintf(cli->out, "%llu events of what is replaced were not in the log yet: they are replayed, and will be"
+                " written to it\n", (unsigned long long) replay->salvaged);
     }
 
     if (replay->trimmed != 0) {
