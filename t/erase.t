@@ -142,6 +142,7 @@ is(order('h1', undef, 'hugo')->status, 200, 'one orders');
 ok(settled(), 'settled');
 like($t->cli_ok('store', 'backup', $t->dir . '/before'), qr/records/, 'a backup');
 $t->advance(1);
+is($t->get("/item?st=$token{A}", headers => { 'X-User' => 'ivan' })->status, 200, 'another one is bound');
 is(order('g1', undef, 'gina')->status, 200, 'one whom it does not know orders');
 $t->cli_ok('buyer', 'erase', $_) for 'hugo', 'gina';
 ok(settled(), 'settled');
@@ -151,6 +152,7 @@ $out = $t->cli_ok('store', 'restore', $t->dir . '/before', '--replay', $t->dir .
 like($out, qr/^buyer "hugo" of shop "demo" was erased after the backup, which has him: run "commerce buyer erase" again$/m,
      'a restored backup names whom it names again');
 unlike($out, qr/frida|gina/, '... and nobody else');
+like($out, qr/^not made again: 1 bindings of buyers, 0 people who joined$/m, 'and what the log does not make again');
 like($t->cli_ok('store', 'check'), qr/ 0 violations/, 'the store agrees with itself');
 
 # a seller is more than a buyer

@@ -510,6 +510,11 @@ restore_report(commerce_cli_t *cli, restore_t *restore)
                 " only\n", (unsigned long long) replay->unknown_buyers);
     }
 
+    if (replay->bindings != 0 || replay->joins != 0) {
+        fprintf(cli->out, "not made again: %llu bindings of buyers, %llu people who joined\n",
+                (unsigned long long) replay->bindings, (unsigned long long) replay->joins);
+    }
+
     if (replay->salvaged != 0) {
         fprintf(cli->out, "%llu events of what is replaced were not in the log yet: they are replayed, and will be"
                 " written to it\n", (unsigned long long) replay->salvaged);
