@@ -6,6 +6,7 @@
 
 
 static char commerce_cart_letter(commerce_str_t text, size_t *i);
+static bool commerce_cart_told(const commerce_order_t *order);
 static void commerce_cart_accepted(commerce_order_t *order, commerce_cart_step_t request,
     unsigned named, bool told, unsigned listed, commerce_cart_effect_t *effect);
 
@@ -108,6 +109,13 @@ commerce_cart_arrive(const commerce_order_t *existing, commerce_cart_step_t step
         return COMMERCE_ARRIVAL_NEW;
     }
 
+    /* an order that was made another way, under a key that its buyer chose: a cart's answer says nothing of it */
+
+    if (existing->cart == COMMERCE_CART_NONE && commerce_cart_told(existing)) {
+        *reason = COMMERCE_R(ORDER_KEY_REUSED);
+        return COMMERCE_ARRIVAL_REFUSED;
+    }
+
     if (step == COMMERCE_CART_COMPLETE) {
         return commerce_order_arrive(existing, existing->fingerprint, now, reason);
     }
@@ -119,6 +127,17 @@ commerce_cart_arrive(const commerce_order_t *existing, commerce_cart_step_t step
               ? COMMERCE_R(ORDER_IN_FLIGHT) : COMMERCE_R(ORDER_KEY_REUSED);
 
     return COMMERCE_ARRIVAL_REFUSED;
+}
+
+
+/* one that was restored from the log has no fingerprint, nor does it tell whether it was a cart */
+
+static bool
+commerce_cart_told(const commerce_order_t *order)
+{
+    static const uint8_t  none[COMMERCE_FINGERPRINT];
+
+    return memcmp(order->fingerprint, none, COMMERCE_FINGERPRINT) != 0;
 }
 
 

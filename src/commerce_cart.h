@@ -51,7 +51,8 @@ unsigned commerce_cart_set(const commerce_order_t *order, const commerce_cart_co
 /*
  * What a request meets under the cart's key; existing may be NULL.  NEW: the step may go to the backend;
  * RETRY, REPLAY: of a completion, as commerce_order_arrive() says.
- * *reason: OK, ORDER_IN_FLIGHT, ORDER_REPLAY, ORDER_KEY_REUSED (apply or remove: it is an order already).
+ * *reason: OK, ORDER_IN_FLIGHT, ORDER_REPLAY, ORDER_KEY_REUSED (apply or remove: it is an order already; or it
+ * never was a cart).
  */
 commerce_arrival_t commerce_cart_arrive(const commerce_order_t *existing, commerce_cart_step_t step,
     commerce_time_t now, commerce_reason_t *reason);

@@ -113,6 +113,13 @@ commerce_order_arrive(const commerce_order_t *existing,
     case COMMERCE_ORDER_UNKNOWN:
         return COMMERCE_ARRIVAL_RETRY;
 
+    case COMMERCE_ORDER_CART:
+
+        /* its coupons are judged by a completion, which comes another way (commerce_cart_arrive) */
+
+        *reason = COMMERCE_R(ORDER_KEY_REUSED);
+        return COMMERCE_ARRIVAL_REFUSED;
+
     default:
         *reason = COMMERCE_R(ORDER_REPLAY);
         return COMMERCE_ARRIVAL_REPLAY;

@@ -161,7 +161,7 @@ typedef enum {
     COMMERCE_ARRIVAL_REFUSED
 } commerce_arrival_t;
 
-/* existing may be NULL.  *reason: OK, ORDER_REPLAY, ORDER_KEY_REUSED, ORDER_IN_FLIGHT */
+/* existing may be NULL.  *reason: OK, ORDER_REPLAY, ORDER_KEY_REUSED (also of a cart), ORDER_IN_FLIGHT */
 commerce_arrival_t commerce_order_arrive(const commerce_order_t *existing,
     const uint8_t fingerprint[COMMERCE_FINGERPRINT], commerce_time_t now, commerce_reason_t *reason);
 

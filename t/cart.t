@@ -56,6 +56,18 @@ my $server = sub {
         location / { auth_request /session; commerce enforce; proxy_pass http://storefront; }
         location /off { proxy_pass http://storefront; }
         location /lost { return 404; }
+
+        location = /api/orders {
+            auth_request            /session;
+            commerce                enforce;
+            commerce_order          key=json:/client_key lines=json:/items id=response:/data/order_no;
+            commerce_order_line     id=/sku qty=/count price=/price;
+            commerce_order_success  status=200 json=/code:0;
+            commerce_coupon_code    json:/coupons;
+            commerce_coupon_redeem  on=paid;
+            proxy_pass              http://storefront;
+        }
+
         location = /cancel { commerce_order_cancel key=\$arg_key user=\$arg_user; }
 
         $locations
@@ -634,6 +646,26 @@ sub verdict
     order_becomes($cart, 'placed', 'observe: placed');
     ok(!(grep { $_->{type} eq 'deny' && ($_->{reason} // '') eq 'ORDER_IN_FLIGHT' && ($_->{order_key} // '') eq $cart }
          $t->events), 'observe: none of them would have been refused');
+}
+
+
+# an order that is made in one request is no cart, whatever key its buyer chose for it, nor the other way round
+
+{
+    my ($cart, $other) = (cart(), cart());
+    my ($code, $second) = $t->coupons('ten', 2);
+    my $order = sub { request('POST', '/api/orders', { client_key => $_[0], items => $_[1], coupons => [ $_[2] ] }, @_[3 .. $#_]) };
+
+    is($order->($cart, [ { sku => 's1', count => 1, price => 5000 } ], $code, test => 'status500')->status, 500,
+       'an order without an answer');
+    order_becomes($cart, 'unknown unknown', 'in doubt');
+    is(complete($cart)->code, 'ORDER_KEY_REUSED', 'a cart of the same key cannot end that doubt');
+    order_becomes($cart, 'unknown unknown', 'in doubt still');
+    is(state($code), 'reserved', 'with its coupon');
+
+    is(apply($other, [ $second ])->status, 200, 'a cart');
+    order_becomes($other, 'cart', 'is written');
+    is($order->($other, [], $second)->code, 'ORDER_KEY_REUSED', 'an order without lines cannot take its coupon');
 }
 
 

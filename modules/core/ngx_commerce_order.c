@@ -420,7 +420,7 @@ ngx_commerce_order_fingerprint(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
     commerce_write_text(&w, NULL, order->user);
 
     ngx_commerce_order_write_lines(c, order, &w);
-    commerce_write_bool(&w, NULL, true);
+    commerce_write_bool(&w, NULL, c->cart == COMMERCE_CART_NONE);     /* no order without lines is a cart's */
 
     for (i = 0; i < c->ncoupons; i++) {
 

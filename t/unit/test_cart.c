@@ -181,6 +181,16 @@ test_arrive(void)
     is_reason(reason, ORDER_KEY_REUSED, "an order");
     is_int(commerce_cart_arrive(&o, COMMERCE_CART_COMPLETE, 2000, &reason), COMMERCE_ARRIVAL_REPLAY,
            "... completed again");
+
+    o.cart = COMMERCE_CART_NONE;
+    is_int(commerce_cart_arrive(&o, COMMERCE_CART_COMPLETE, 2000, &reason), COMMERCE_ARRIVAL_REPLAY,
+           "... restored from the log");
+
+    o.state = COMMERCE_ORDER_UNKNOWN;
+    o.fingerprint[0] = 1;
+    is_int(commerce_cart_arrive(&o, COMMERCE_CART_COMPLETE, 2000, &reason), COMMERCE_ARRIVAL_REFUSED,
+           "an order that was no cart, in doubt");
+    is_reason(reason, ORDER_KEY_REUSED, "no cart");
 }
 
 

@@ -82,6 +82,10 @@ test_arrive(void)
 
     o.state = COMMERCE_ORDER_UNKNOWN;
     is_int(commerce_order_arrive(&o, same, 999, &reason), COMMERCE_ARRIVAL_RETRY, "unknown");
+    o.state = COMMERCE_ORDER_CART;
+    is_int(commerce_order_arrive(&o, same, 999, &reason), COMMERCE_ARRIVAL_REFUSED,
+           "a cart, whose coupons nobody has judged");
+    is_reason(reason, ORDER_KEY_REUSED, "it has the key");
 
     for (o.state = COMMERCE_ORDER_PLACED; o.state <= COMMERCE_ORDER_CANCELLED; o.state++) {
         is_int(commerce_order_arrive(&o, same, 0, &reason), COMMERCE_ARRIVAL_REPLAY, "%s",
