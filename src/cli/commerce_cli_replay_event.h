@@ -11,6 +11,8 @@
 #include "../commerce_count.h"
 #include "commerce_cli_replay.h"
 
+#define COMMERCE_CLI_REPLAY_MALFORMED  "it is not what this version knows of such an event"
+
 typedef struct {
     uint64_t        hash;           /* first: of shop and pseudonym */
     commerce_str_t  user;
@@ -61,6 +63,9 @@ int commerce_cli_replay_compare(const void *a, const void *b);
 
 uint64_t commerce_cli_replay_hash(commerce_str_t shop, commerce_str_t pseudonym);
 
+/* r->buyer and r->user from the event */
+int commerce_cli_replay_user(commerce_cli_t *cli, commerce_cli_replay_run_t *r);
+
 /* r->user of the event's r->buyer (empty: nobody's); COMMERCE_CLI_FAILED: memory ran out */
 int commerce_cli_replay_scope(commerce_cli_t *cli, commerce_cli_replay_run_t *r);
 
@@ -77,9 +82,20 @@ bool commerce_cli_replay_text(commerce_cli_replay_run_t *r, const char *pointer,
 /* -1: not named */
 commerce_fen_t commerce_cli_replay_fen(commerce_cli_replay_run_t *r, const char *pointer);
 
+/* when the order is due, as its steps would have set it */
+void commerce_cli_replay_due(commerce_order_t *order);
+
 /* writes the order, doubts are counted; before: as it was read with version */
 void commerce_cli_replay_store(commerce_cli_t *cli, commerce_txn_t *txn, const commerce_order_t *order,
     uint64_t version, const commerce_order_t *before);
+
+
+/* commerce_cli_replay_coupon.c, commerce_cli_replay_order.c: of commerce_cli_work_t, for one event each */
+
+int commerce_cli_replay_mint(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
+int commerce_cli_replay_claim(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
+int commerce_cli_replay_coupon(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
+int commerce_cli_replay_order(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 
 
 /* commerce_cli_replay_sale.c: money that came and went back */

@@ -1,0 +1,368 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * Replay: what became of orders.
+ */
+
+#include <stdlib.h>
+
+#include "commerce_cli_replay_event.h"
+
+
+typedef commerce_cli_replay_run_t  replay_t;
+
+
+static bool replay_order_state(replay_t *r, commerce_order_t *order, bool known);
+static unsigned replay_order_rank(commerce_order_state_t state);
+static bool replay_order_parts(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
+static bool replay_order_lines(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
+static int replay_credit(commerce_cli_t *cli, replay_t *r, commerce_order_t *order, const char *pointer);
+static void replay_order_id(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
+static void replay_order_uses(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
+
+
+int
+commerce_cli_replay_order(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
+{
+    uint64_t           version;
+    replay_t          *r = data;
+    commerce_order_t   order, before;
+
+    r->problem = NULL;
+    r->changed = r->fresh_coupon = r->fresh_order = false;
+
+    if (!commerce_cli_replay_text(r, "/order_key", &r->key) || r->key.len == 0
+        || commerce_cli_replay_user(cli, r) != COMMERCE_CLI_OK)
+    {
+        r->problem = COMMERCE_CLI_REPLAY_MALFORMED;
+        return COMMERCE_CLI_OK;
+    }
+
+    if (commerce_cli_replay_find(cli, r, &order, &version) == COMMERCE_ERROR) {
+        r->problem = "the order's record cannot be read";
+        return COMMERCE_CLI_OK;
+    }
+
+    before = order;
+
+    if (!replay_order_state(r, &order, version != 0)) {
+        return COMMERCE_CLI_OK;
+    }
+
+    if (order.state == COMMERCE_ORDER_FAILED) {
+        if (version != 0) {
+            commerce_order_remove(txn, cli->shop, &before, version);
+
+            if (before.doubt != 0) {
+                commerce_txn_add(txn, commerce_counter_doubt(txn->arena, cli->shop), -1, COMMERCE_FOREVER, 0);
+            }
+        }
+
+        r->changed = txn->count != 0;
+        return COMMERCE_CLI_OK;
+    }
+
+    if (!replay_order_parts(cli, r, &order)) {
+        r->problem = "memory ran out";
+        return COMMERCE_CLI_OK;
+    }
+
+    commerce_cli_replay_sale(cli, txn, r, &order);
+
+    if (r->problem != NULL) {
+        commerce_txn_init(txn, txn->arena);
+        return COMMERCE_CLI_OK;
+    }
+
+    replay_order_id(cli, r, &order);
+    replay_order_uses(cli, r, &order);
+    commerce_cli_replay_due(&order);
+    commerce_cli_replay_store(cli, txn, &order, version, &before);
+
+    r->fresh_order = version == 0;
+    r->changed = txn->count != 0;
+
+    return COMMERCE_CLI_OK;
+}
+
+
+/* state, doubt and what was paid; false: the record is further than this event, or this is no event of an order */
+static bool
+replay_order_state(replay_t *r, commerce_order_t *order, bool known)
+{
+    unsigned        state;
+    commerce_str_t  name, doubt;
+
+    if (!commerce_cli_replay_text(r, "/state", &name)) {
+        r->problem = "it names no state";
+        return false;
+    }
+
+    for (state = 0; state < COMMERCE_ORDER_STATES; state++) {
+        if (commerce_equal(name, commerce_cstr(commerce_order_state_name(state)))) {
+            break;
+        }
+    }
+
+    if (state == COMMERCE_ORDER_STATES) {
+        r->problem = "this version knows no such state";
+        return false;
+    }
+
+    /* an order does not go back; whoever refuses one does so before it was placed */
+
+    if (known && (state == COMMERCE_ORDER_FAILED
+                  ? replay_order_rank(order->state) > replay_order_rank(COMMERCE_ORDER_UNKNOWN)
+                  : replay_order_rank(order->state) > replay_order_rank(state)))
+    {
+        return false;
+    }
+
+    order->state = state;
+    order->paid = order->paid || state == COMMERCE_ORDER_PAID || state == COMMERCE_ORDER_SETTLED
+                  || state == COMMERCE_ORDER_REFUNDED
+                  || commerce_equal(r->event->type, commerce_string("paid"));
+    order->doubt = 0;
+
+    if (!commerce_cli_event_text(r->event, "/doubt/0", &doubt)) {
+        doubt = commerce_string("");
+    }
+
+    if (commerce_equal(doubt, commerce_string("unknown"))) {
+        order->doubt |= COMMERCE_DOUBT_UNKNOWN;
+        (void) commerce_cli_event_text(r->event, "/doubt/1", &doubt);
+    }
+
+    if (commerce_equal(doubt, commerce_string("amount"))) {
+        order->doubt |= COMMERCE_DOUBT_AMOUNT;
+    }
+
+    return true;
+}
+
+
+static unsigned
+replay_order_rank(commerce_order_state_t state)
+{
+    switch (state) {
+
+    case COMMERCE_ORDER_CART:
+    case COMMERCE_ORDER_PENDING:
+        return 0;
+
+    case COMMERCE_ORDER_UNKNOWN:
+        return 1;
+
+    case COMMERCE_ORDER_PLACED:
+        return 2;
+
+    case COMMERCE_ORDER_PAID:
+        return 3;
+
+    case COMMERCE_ORDER_SETTLED:
+        return 4;
+
+    default:
+        return 5;
+    }
+}
+
+
+/* amounts; who is credited and the lines only where the record has none of its own */
+static bool
+replay_order_parts(commerce_cli_t *cli, replay_t *r, commerce_order_t *order)
+{
+    unsigned        i;
+    commerce_str_t  text;
+
+    order->claimed = commerce_cli_replay_fen(r, "/claimed");
+    order->discount = commerce_cli_replay_fen(r, "/discount");
+    order->payable = commerce_cli_replay_fen(r, "/payable");
+
+    if (order->line_count != 0 || order->credit_count != 0) {
+        return true;
+    }
+
+    if (commerce_cli_replay_text(r, "/attribution", &text)) {
+        for (i = 0; i < COMMERCE_REASON_COUNT; i++) {
+            if (commerce_equal(commerce_reason(i)->name, text)) {
+                order->reason = i;
+            }
+        }
+    }
+
+    if (commerce_cli_replay_text(r, "/policy", &text) && text.len == 16) {
+        char  hex[17];
+
+        memcpy(hex, text.data, 16);
+        hex[16] = '\0';
+        order->policy = strtoull(hex, NULL, 16);
+    }
+
+    return replay_order_lines(cli, r, order);
+}
+
+
+static bool
+replay_order_lines(commerce_cli_t *cli, replay_t *r, commerce_order_t *order)
+{
+    char               pointer[32];
+    int64_t            number;
+    unsigned           i, count;
+    commerce_json_t   *lines;
+    commerce_line_t   *line;
+
+    if (commerce_json_find(r->event->root, commerce_string("/lines"), &lines) != COMMERCE_R(OK)
+        || lines == NULL)
+    {
+        (void) replay_credit(cli, r, order, "");
+        return true;
+    }
+
+    count = commerce_json_count(lines);
+    count = count < COMMERCE_LINES_MAX ? count : COMMERCE_LINES_MAX;
+
+    order->lines = commerce_alloc(cli->reader.arena, (count + 1) * sizeof(commerce_line_t));
+    if (order->lines == NULL) {
+        return false;
+    }
+
+    for (i = 0; i < count; i++) {
+        line = &order->lines[i];
+
+        snprintf(pointer, sizeof(pointer), "/lines/%u/sku", i);
+        (void) commerce_cli_replay_text(r, pointer, &line->sku);
+        snprintf(pointer, sizeof(pointer), "/lines/%u/quantity", i);
+        (void) commerce_cli_event_number(r->event, pointer, &number);
+        line->quantity = number;
+        snprintf(pointer, sizeof(pointer), "/lines/%u/amount", i);
+        line->amount = commerce_cli_replay_fen(r, pointer);
+        snprintf(pointer, sizeof(pointer), "/lines/%u/discount", i);
+        line->discount = commerce_cli_replay_fen(r, pointer);
+        snprintf(pointer, sizeof(pointer), "/lines/%u", i);
+        line->credit = replay_credit(cli, r, order, pointer);
+    }
+
+    order->line_count = count;
+
+    return true;
+}
+
+
+/* the index of a credit as the part tells it: seller, tier2, source; group and room are told once, of the winner */
+static int
+replay_credit(commerce_cli_t *cli, replay_t *r, commerce_order_t *order, const char *part)
+{
+    char                pointer[64];
+    unsigned            i, source;
+    commerce_str_t      seller, tier2, name;
+    commerce_credit_t  *credit;
+    commerce_person_t   person;
+
+    snprintf(pointer, sizeof(pointer), "%s/seller", part);
+    (void) commerce_cli_replay_text(r, pointer, &seller);
+    snprintf(pointer, sizeof(pointer), "%s/tier2", part);
+    (void) commerce_cli_replay_text(r, pointer, &tier2);
+    snprintf(pointer, sizeof(pointer), "%s/source", part);
+    (void) commerce_cli_replay_text(r, pointer, &name);
+
+    for (source = 0; source < COMMERCE_SOURCES; source++) {
+        if (commerce_equal(name, commerce_cstr(commerce_source_name(source)))) {
+            break;
+        }
+    }
+
+    if (source == COMMERCE_SOURCES || (seller.len == 0 && source == COMMERCE_SOURCE_NONE)) {
+        return -1;
+    }
+
+    for (i = 0; i < order->credit_count; i++) {
+        credit = &order->credits[i];
+
+        if (credit->source == source && commerce_equal(credit->seller_id, seller)) {
+            return (int) i;
+        }
+    }
+
+    if (i == COMMERCE_CREDITS_MAX) {
+        return -1;
+    }
+
+    credit = &order->credits[order->credit_count++];
+    memset(credit, 0, sizeof(commerce_credit_t));
+
+    credit->source = source;
+    credit->seller_id = seller;
+    credit->tier2_id = tier2;
+
+    if (seller.len != 0 && commerce_person_find(&cli->reader, seller, &person, NULL) == COMMERCE_OK) {
+        credit->seller = person.number;
+    }
+
+    if (tier2.len != 0 && commerce_person_find(&cli->reader, tier2, &person, NULL) == COMMERCE_OK) {
+        credit->tier2 = person.number;
+    }
+
+    if (i == 0) {
+        (void) commerce_cli_replay_text(r, "/group", &credit->group_id);
+        (void) commerce_cli_replay_text(r, "/room", &credit->room_id);
+    }
+
+    return (int) i;
+}
+
+
+static void
+replay_order_id(commerce_cli_t *cli, replay_t *r, commerce_order_t *order)
+{
+    commerce_str_t  id, user, key;
+
+    if (order->id.len == 0 && commerce_cli_replay_text(r, "/order_id", &id) && id.len != 0
+        && commerce_order_owner(&cli->reader, id, &user, &key) == COMMERCE_ABSENT)
+    {
+        order->id = id;
+    }
+}
+
+
+/* what became of its coupons that are not its own any more; those that are have told it themselves */
+static void
+replay_order_uses(commerce_cli_t *cli, replay_t *r, commerce_order_t *order)
+{
+    char                      pointer[32];
+    int64_t                   serial;
+    unsigned                  i, k, use;
+    commerce_str_t            name, campaign;
+    commerce_order_coupon_t  *coupon;
+
+    for (i = 0; i < COMMERCE_COUPONS_MAX; i++) {
+        snprintf(pointer, sizeof(pointer), "/coupons/%u/campaign", i);
+
+        if (!commerce_cli_replay_text(r, pointer, &campaign) || campaign.len == 0) {
+            return;
+        }
+
+        snprintf(pointer, sizeof(pointer), "/coupons/%u/serial", i);
+        (void) commerce_cli_event_number(r->event, pointer, &serial);
+        snprintf(pointer, sizeof(pointer), "/coupons/%u/use", i);
+        (void) commerce_cli_replay_text(r, pointer, &name);
+
+        for (use = 0; use < COMMERCE_USES; use++) {
+            if (commerce_equal(name, commerce_cstr(commerce_use_name(use)))) {
+                break;
+            }
+        }
+
+        for (k = 0; k < order->coupon_count; k++) {
+            coupon = &order->coupons[k];
+
+            if (use < COMMERCE_USES && coupon->serial == serial
+                && commerce_equal(coupon->campaign_id, campaign)
+                && (use == COMMERCE_USE_LOST || use == COMMERCE_USE_RELEASED
+                    || use == COMMERCE_USE_ROLLED_BACK))
+            {
+                coupon->use = use;
+            }
+        }
+    }
+}
