@@ -23,7 +23,7 @@ subtest 'a calm gateway, seed 1' => sub {
 
 for my $seed (@seeds) {
     subtest "seed $seed" => sub {
-        Model::Report::run(seed => $seed, rounds => 1, seconds => 5, clients => 12, faults => 1);
+        Model::Report::run(seed => $seed, rounds => 1, seconds => 4, clients => 12, faults => 1);
     };
 }
 

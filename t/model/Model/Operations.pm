@@ -12,6 +12,7 @@ use warnings;
 use JSON::PP ();
 use Time::HiRes qw(time);
 
+use Model::Money;
 use Model::Random;
 
 my $JSON = JSON::PP->new->utf8->canonical;
@@ -31,6 +32,7 @@ my @OPERATIONS = (
     counter   => 6,         # a redemption in a shop, or the same again
     rollback  => 3,
     cart      => 14,        # applies, removes, completes
+    money     => 40,        # payments with amounts, refunds (Model::Money)
 );
 
 my @PLANS = (ok => 52, refuse => 10, refuse404 => 5, slow => 10, late => 4, fail => 4, lost => 4, hang => 2,
@@ -45,6 +47,7 @@ my @CAMPAIGNS = (
     [ 'each', 16, fixed => 300, user => 1 ],
     [ 'short', 10, fixed => 200, until => 700 ],
     [ 'own', 6, fixed => 100 ],
+    [ 'sale', 60, fixed => 1000 ],
     [ 'drop', 0, fixed => 400, claim => { stock => 24, user => 4 } ],
 );
 
@@ -66,12 +69,14 @@ sub new_round
     my $world = $run->{world};
     my $round = $run->{round};
 
-    $_->{asleep} = 1 for map { values %{$world->{$_}} } qw(orders coupons redemptions carts);
+    $_->{asleep} = 1 for map { values %{$world->{$_} || {}} } qw(orders coupons redemptions carts sales);
     $self->{campaigns} = [];
     $self->{pool} = [];
     $self->{claims} = [];
     $self->{redemptions} = [];
     $self->{carts} = [];
+    $self->{purses} = [];
+    $self->{sale_codes} = [];
     $self->{clients} = { map { $_ => { name => $_, n => 0, rng => Model::Random->new($run->{seed}, $round * 1000 + $_) } }
                          1 .. $run->{clients} };
 
@@ -93,7 +98,7 @@ sub new_round
 
                 next if $code !~ /^[0-9A-Z]{20}$/;
                 $world->coupon(code => $code, campaign => $id, serial => $serial, holder => $holder);
-                push @{$self->{pool}}, $code;
+                push @{$self->{$name eq 'sale' ? 'sale_codes' : 'pool'}}, $code;
             }
         }
     }
@@ -599,6 +604,16 @@ sub _cart_answer
 
     $self->_wrong($op, $answer);
     $world->silent($op, $what);
+}
+
+
+# payments and refunds
+
+sub op_money
+{
+    my ($self, $client) = @_;
+
+    return Model::Money::step($self, $client);
 }
 
 

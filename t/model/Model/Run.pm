@@ -164,6 +164,26 @@ http {
 
         location / { proxy_pass http://127.0.0.1:8081; proxy_read_timeout 20s; }
         $orders
+        location = /m/orders {
+            commerce_order key=json:/client_key lines=json:/items id=response:/data/order_no
+                           payment=response:/data/pay_no payable=response:/data/pay_amount
+                           freight=response:/data/freight;
+            commerce_order_line id=/sku qty=/count price=/price;
+            commerce_order_success status=200 json=/code:0;
+            commerce_coupon_code json:/coupons max=2;
+            commerce_coupon_redeem on=paid deadline=16m;
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location = /m/paid   { commerce_order_confirm id=json:/order payment=json:/pay transaction=json:/trade amount=json:/fen; }
+        location = /m/settle { commerce_order_settle id=json:/order payment=json:/pay transaction=json:/trade; }
+        location = /m/whole  { commerce_order_refund id=json:/order payment=json:/pay transaction=json:/trade refund=json:/refund; }
+
+        location = /m/refund {
+            commerce_order_refund id=json:/order payment=json:/pay transaction=json:/trade refund=json:/refund
+                                  amount=json:/fen lines=json:/lines line_number=/line line_amount=/fen;
+        }
+
         location = /confirm     { commerce_order_confirm id=\$arg_id; }
         location = /confirm-key { commerce_order_confirm key=\$arg_key user=\$arg_user; }
         location = /cancel      { commerce_order_cancel id=\$arg_id; }
@@ -284,8 +304,10 @@ sub look
 
     $self->advance($latest - $self->{clock}->clock + 100);
     $self->_settle or return;
+    Model::Money::repeat($self->{work});
+    $self->_settle or return;
 
-    my @orders = grep { !$_->{asleep} } map { values %{$world->{$_} || {}} } qw(orders carts);
+    my @orders = grep { !$_->{asleep} } map { values %{$world->{$_} || {}} } qw(orders carts sales);
 
     $self->_swept(@orders);
     $self->compare(@orders);
@@ -333,12 +355,15 @@ sub _settle
 }
 
 
+sub settle { return $_[0]->_settle }
+
+
 # the sweep has been there: nothing is left that is due
 
 sub _swept
 {
     my ($self, @orders) = @_;
-    my @pending = grep { $_->may_be(qr/^(?:pending|open)/) } @orders;
+    my @pending = grep { !$_->isa('Model::Sale') && $_->may_be(qr/^(?:pending|open)/) } @orders;
 
     $self->{t}->wait_for(sub {
         @pending = grep { $self->{truth}->order($_)->{state} eq 'pending' } @pending;
@@ -399,6 +424,7 @@ sub _end
     $self->{figures}{"log: $_"} = $self->{truth}{$_} // 0 for qw(events again torn checked);
     $self->{figures}{orders} = keys %{$self->{world}{orders}};
     $self->{figures}{claims} = grep { defined $_->{code} } values %{$self->{world}{claims}};
+    $self->{figures}{sales} = keys %{$self->{world}{sales} || {}};
     $self->{figures}{carts} = keys %{$self->{world}{carts}};
     $self->{figures}{redemptions} = keys %{$self->{world}{redemptions}};
     $self->{figures}{coupons} = keys %{$self->{world}{coupons}};

@@ -45,6 +45,7 @@ sub serve
     my ($self, $connection, $request) = @_;
 
     return $self->_cart($connection, $request, $1, $2) if $request->{uri} =~ m{^/cart/([^/]+)/(promotions|complete)$};
+    return $self->_sale($connection, $request) if $request->{uri} eq '/m/orders';
     return $self->_page($connection, $request) if $request->{uri} !~ m{^/\w+/orders$};
 
     my $op = $self->{op}->($request) or return $self->{loop}->hang_up($connection);
@@ -109,6 +110,48 @@ sub _make
         gen      => $op->{gen},
         answer   => $JSON->encode({ code => 0, data => { order_no => $order->{id}, pay_amount => $pay + ($mismatch ? 1 : 0) } }),
     };
+}
+
+
+# An order that payments and refunds are told of: nobody else wants its coupons, so that it gets them.
+
+sub _sale
+{
+    my ($self, $connection, $request) = @_;
+    my $op = $self->{op}->($request) or return $self->{loop}->hang_up($connection);
+    my $verdict = $self->_verdict($request, $op) or return $self->{loop}->hang_up($connection);
+    my $sale = $op->{order};
+    my ($plan, $wait) = split /=/, $request->{headers}{'x-plan'} // 'ok';
+    my $made = $self->{orders}{"$verdict->{sub}\n$verdict->{key}"};
+    my $named = join ' ', map { "$_->{code} " . ($_->{discount} // 'unknown') } @{$verdict->{coupons}};
+
+    $op->{reached} = time;
+    $self->{world}->_note($sale, "$op->{n} reached the storefront, coupons: $named");
+
+    if (!$made && $plan !~ /^(?:refuse|lost|hanglost|closelost)$/) {
+        $made = $self->{orders}{"$verdict->{sub}\n$verdict->{key}"} = { gen => 0 };
+
+        $self->{broken}->("$sale->{user} $sale->{key}: ordered with coupons \"$named\"", $self->{world}->story($sale))
+            if $named ne join ' ', map { "$_ 1000" } @{$sale->{contents}[0]{coupons}};
+    }
+
+    return if $plan =~ /^hang/;
+    return $self->{loop}->hang_up($connection) if $plan =~ /^close/;
+
+    my ($status, $body) = $plan =~ /^(?:fail|lost)$/ ? (500, '{"code":500}')
+                        : !$made ? (200, '{"code":4001}')
+                        : (200, $JSON->encode({ code => 0, data => { order_no => $sale->{id}, pay_no => $sale->{purse}{pay},
+                                                pay_amount => $sale->{due}, freight => $sale->{freight} } }));
+
+    my $answer = sub {
+        return if $connection->{gone};
+        $op->{told} = $body;
+        $op->{made} = $made && $status == 200;
+        $self->{loop}->reply($connection, _answer($status, $body));
+    };
+
+    $wait = ($wait // 0) + $self->{delay};
+    $wait ? $self->{loop}->after($wait, $answer) : $answer->();
 }
 
 

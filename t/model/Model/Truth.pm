@@ -20,6 +20,7 @@ use warnings;
 
 use Digest::SHA qw(sha256_hex);
 use JSON::PP ();
+use List::Util qw(sum0);
 use Model::Blake2b;
 
 my $JSON = JSON::PP->new->utf8->canonical;
@@ -45,6 +46,30 @@ sub _cart
 
     $self->_broken($cart, "the store has it as $shown->{state} \"$uses\", which cannot be") if !$cart->seen($st, $uses);
     $self->{world}->looked($cart, "$shown->{state} $uses");
+}
+
+
+# by the fen; of orders that are paid together only the sum is sure as long as not all of it has come
+
+sub _sale
+{
+    my ($self, $sale, $shown) = @_;
+    my $purse = $sale->{purse};
+
+    if ($shown->{state} eq 'none') {
+        $self->_broken($sale, 'the store does not have it') if $sale->{sure};
+        return;
+    }
+
+    $self->_broken($sale, "the store has it otherwise: $_") for $sale->wrong_end($shown);
+    $self->{world}->_note($sale, "the store has it as $shown->{state}, received $shown->{received}");
+
+    return if grep { !defined $_->{shown} } @{$purse->{sales}};
+
+    my $received = sum0(map { $_->{shown}{received} // 0 } @{$purse->{sales}});
+    my $brought = Model::Sale::brought($purse, sub { $_[0]{tries} });
+
+    $self->_broken($sale, "received $received of $brought with what is paid together with it") if $received != $brought;
 }
 
 
@@ -101,6 +126,11 @@ sub orders
 
         if ($order->isa('Model::Cart')) {
             $self->_cart($order, $shown);
+            next;
+        }
+
+        if ($order->isa('Model::Sale')) {
+            $self->_sale($order, $shown);
             next;
         }
 
@@ -345,7 +375,7 @@ sub _follow
         }
 
         my $order = defined $event->{request} ? $self->{world}{redemptions}{$event->{request}}
-                  : defined $user && ($self->{world}{orders}{"$user $event->{order_key}"}
+                  : defined $user && ($self->{world}{orders}{"$user $event->{order_key}"} // $self->{world}{sales}{"$user $event->{order_key}"}
                                       // $self->{world}{carts}{$event->{order_key}});
 
         if ($order) {
@@ -389,7 +419,25 @@ sub _event
         $self->_broken($order, 'was paid twice') if $type eq 'paid' && $event->{state} eq 'paid'
             && !defined $event->{reason} && $order->{paid_told}++;
         $order->{last_event} = $event->{state};
+        $self->_sale_event($order, $event) if $order->isa('Model::Sale');
     }
+}
+
+
+# each payment and each refund is told once; the last event says what every line brings in the end
+
+sub _sale_event
+{
+    my ($self, $sale, $event) = @_;
+
+    $sale->{paid_events}++ if $event->{type} eq 'paid';
+    $sale->{last_lines} = $event->{lines} if $event->{type} =~ /^(?:paid|refund)$/;
+    return if $event->{type} ne 'refund';
+
+    my $number = $event->{refund}{number};
+
+    $self->_broken($sale, "refund $number is told twice") if $sale->{refund_told}{$number}++;
+    $sale->{folded}[$_] += $event->{refund}{lines}[$_] for 0 .. $#{$event->{refund}{lines}};
 }
 
 
@@ -453,6 +501,31 @@ sub claims
 }
 
 
+sub _compare_sale
+{
+    my ($self, $sale) = @_;
+    my $shown = $sale->{shown};
+    my $paid = $shown->{state} =~ /^(?:paid|settled|refunded)$/ ? 1 : 0;
+    my @told = sort keys %{$sale->{refund_told} || {}};
+    my @refunds = $paid ? $sale->refund_numbers : ();
+
+    $self->_broken($sale, "its payment is told " . ($sale->{paid_events} // 0) . " times, it is $shown->{state}")
+        if ($sale->{paid_events} // 0) != $paid;
+    $self->_broken($sale, "the log knows of refunds @told, not @refunds") if "@told" ne "@refunds";
+    return if !$paid;
+
+    for my $i (0 .. $#{$shown->{lines}}) {
+        my $line = $shown->{lines}[$i];
+        my $last = $sale->{last_lines}[$i];
+
+        $self->_broken($sale, "line $i is $line->{paid} - $line->{refunded}, the log says $last->{paid} - $last->{refunded}")
+            if "@$line{qw(paid refunded net)}" ne "@$last{qw(paid refunded net)}";
+        $self->_broken($sale, "line $i: the log's refunds come to " . ($sale->{folded}[$i] // 0) . ", not $line->{refunded}")
+            if ($sale->{folded}[$i] // 0) != $line->{refunded};
+    }
+}
+
+
 # what the log told last is what the store has
 
 sub compare
@@ -470,6 +543,8 @@ sub compare
     }
 
     for my $order (@orders) {
+        $self->_compare_sale($order) if $order->isa('Model::Sale');
+
         my $told = $order->{last_event} // 'none';
         my $state = $order->{shown}{state};
 

@@ -86,6 +86,17 @@ sub cart
 }
 
 
+# an order for money; nobody else has its coupons
+
+sub sale
+{
+    my ($self, $sale) = @_;
+
+    $self->{sales}{"$sale->{user} $sale->{key}"} = $sale;
+    $self->{uses}{$_}{$sale} = { order => $sale, until => 0 } for @{$sale->{contents}[0]{coupons}};
+}
+
+
 # a redemption in a shop, by its number
 
 sub redemption
