@@ -708,7 +708,11 @@ sub _valgrind_title
 {
     my ($pid) = @_;
 
-    my ($self) = grep { my $stat = _stat($pid); $stat && $_->{sessions}{$stat->{session}} || _is_master($_, $pid) }
+    my $stat = _stat($pid) // return '';
+
+    # a worker is known by its master, too: while nginx starts, its session is not
+
+    my ($self) = grep { $_->{sessions}{$stat->{session}} || _is_master($_, $pid) || _is_master($_, $stat->{parent}) }
         values %live;
 
     return '' if !$self;
