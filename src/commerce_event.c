@@ -17,7 +17,8 @@
 
 static int commerce_event_random(commerce_event_source_t *source, uint8_t *out, size_t len);
 static uint64_t commerce_event_mix(uint64_t hash, uint64_t word);
-static void commerce_event_write_fen(commerce_write_t *w, const char *name, commerce_fen_t fen);
+static inline void commerce_event_write_fen(commerce_write_t *w, const char *name,
+    commerce_fen_t fen);
 static const commerce_credit_t *commerce_event_credit(const commerce_order_t *order,
     int index);
 static void commerce_event_write_lines(commerce_write_t *w, const commerce_order_t *order,
@@ -309,7 +310,7 @@ commerce_event_mix(uint64_t hash, uint64_t word)
 }
 
 
-static void
+static inline void
 commerce_event_write_fen(commerce_write_t *w, const char *name, commerce_fen_t fen)
 {
     if (fen < 0) {

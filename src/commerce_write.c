@@ -8,8 +8,14 @@
 #define COMMERCE_WRITE_DEPTH  32
 
 
-static char *commerce_write_lead(commerce_write_t *w, commerce_str_t name, size_t size);
+/* sixteen bytes of less than 128, at once */
+typedef int8_t commerce_vector_t __attribute__((vector_size(16)));
+typedef uint64_t commerce_halves_t __attribute__((vector_size(16)));
+
+
 static bool commerce_write_room(commerce_write_t *w, size_t size);
+static void commerce_write_sextets(const uint8_t *in, char *out);
+static uint64_t commerce_write_spread(const uint8_t *six);
 static char *commerce_write_plain_text(char *out, commerce_str_t text);
 static void commerce_write_string(commerce_write_t *w, const uint8_t *p, const uint8_t *end)
     __attribute__((noinline));      /* seldom needed: not in the way of plain texts */
@@ -69,24 +75,18 @@ commerce_write_start(commerce_write_t *w, char *buffer, size_t size)
 
 
 void
-commerce_write_open_named(commerce_write_t *w, commerce_str_t name, char bracket)
+commerce_write_bracket(commerce_write_t *w, char bracket)
 {
-    char      *p;
-    uint32_t   bit;
+    uint32_t  bit;
 
-    if ((bracket != '{' && bracket != '[') || w->depth == COMMERCE_WRITE_DEPTH) {
-        w->failed = true;
+    if ((bracket != '{' && bracket != '[') || w->depth == COMMERCE_WRITE_DEPTH
+        || !commerce_write_room(w, 1))
+    {
+        commerce_write_fail(w);
         return;
     }
 
-    p = commerce_write_lead(w, name, 1);
-
-    if (p == NULL) {
-        return;
-    }
-
-    *p++ = bracket;
-    w->pos = p;
+    *w->pos++ = bracket;
 
     bit = (uint32_t) 1 << w->depth++;
     w->members = (bracket == '{');
@@ -99,7 +99,7 @@ void
 commerce_write_close(commerce_write_t *w, char bracket)
 {
     if (w->depth == 0 || bracket != (w->members ? '}' : ']')) {
-        w->failed = true;
+        commerce_write_fail(w);
         return;
     }
 
@@ -114,17 +114,16 @@ commerce_write_close(commerce_write_t *w, char bracket)
 
 
 void
-commerce_write_text_named(commerce_write_t *w, commerce_str_t name, commerce_str_t value)
+commerce_write_text_value(commerce_write_t *w, commerce_str_t value)
 {
     char           *p;
     const uint8_t  *text;
 
-    p = commerce_write_lead(w, name, value.len + 2);
-
-    if (p == NULL) {
+    if (!commerce_write_room(w, value.len + 2)) {
         return;
     }
 
+    p = w->pos;
     *p++ = '"';
     w->pos = p;
 
@@ -147,9 +146,9 @@ commerce_write_text_named(commerce_write_t *w, commerce_str_t name, commerce_str
 
 
 void
-commerce_write_int_named(commerce_write_t *w, commerce_str_t name, int64_t value)
+commerce_write_int_value(commerce_write_t *w, int64_t value)
 {
-    char       digits[20], *end, *p, *out;
+    char       digits[20], *end, *p;
     uint64_t   n;
 
     end = digits + sizeof(digits);
@@ -160,49 +159,34 @@ commerce_write_int_named(commerce_write_t *w, commerce_str_t name, int64_t value
         *--p = '-';
     }
 
-    out = commerce_write_lead(w, name, (size_t) (end - p));
-
-    if (out != NULL) {
-        w->pos = commerce_write_copy(out, p, (size_t) (end - p));
+    if (commerce_write_room(w, (size_t) (end - p))) {
+        w->pos = commerce_write_copy(w->pos, p, (size_t) (end - p));
     }
 }
 
 
 void
-commerce_write_hex_named(commerce_write_t *w, commerce_str_t name, const uint8_t *bytes,
-    size_t len)
+commerce_write_hex_value(commerce_write_t *w, const uint8_t *bytes, size_t len)
 {
-    char  *p;
-
-    p = commerce_write_lead(w, name, len * 2 + 2);
-
-    if (p == NULL) {
+    if (!commerce_write_room(w, len * 2 + 2)) {
         return;
     }
 
-    *p++ = '"';
-    commerce_hex(bytes, len, p);
-    p += len * 2;
-    *p++ = '"';
-
-    w->pos = p;
+    *w->pos++ = '"';
+    commerce_hex(bytes, len, w->pos);
+    w->pos += len * 2;
+    *w->pos++ = '"';
 }
 
 
 void
-commerce_write_word_named(commerce_write_t *w, commerce_str_t name, commerce_str_t json)
+commerce_write_json_value(commerce_write_t *w, commerce_str_t json)
 {
-    char  *p;
-
     if (json.len == 0) {
-        w->failed = true;
-        return;
-    }
+        commerce_write_fail(w);
 
-    p = commerce_write_lead(w, name, json.len);
-
-    if (p != NULL) {
-        w->pos = commerce_write_copy(p, json.data, json.len);
+    } else if (commerce_write_room(w, json.len)) {
+        w->pos = commerce_write_copy(w->pos, json.data, json.len);
     }
 }
 
@@ -223,24 +207,13 @@ commerce_base64url(const uint8_t *in, size_t len, char *out)
 {
     char      *p;
     uint32_t   n;
-    uint64_t   word;
 
     p = out;
 
-    /* six bytes at a time, of the eight that are read */
+    /* twelve bytes at a time, of the fourteen that are read */
 
-    for ( /* void */ ; len >= 8; in += 6, len -= 6, p += 8) {
-        memcpy(&word, in, 8);
-        word = be64toh(word);
-
-        p[0] = commerce_write_base64[word >> 58];
-        p[1] = commerce_write_base64[word >> 52 & 63];
-        p[2] = commerce_write_base64[word >> 46 & 63];
-        p[3] = commerce_write_base64[word >> 40 & 63];
-        p[4] = commerce_write_base64[word >> 34 & 63];
-        p[5] = commerce_write_base64[word >> 28 & 63];
-        p[6] = commerce_write_base64[word >> 22 & 63];
-        p[7] = commerce_write_base64[word >> 16 & 63];
+    for ( /* void */ ; len >= 14; in += 12, len -= 12, p += 16) {
+        commerce_write_sextets(in, p);
     }
 
     for ( /* void */ ; len >= 3; in += 3, len -= 3, p += 4) {
@@ -265,6 +238,42 @@ commerce_base64url(const uint8_t *in, size_t len, char *out)
 }
 
 
+/*
+ * Twelve bytes as sixteen characters: spread to six bits in each byte, which are then moved on to their
+ * characters all at once: 'A' to all, and another step to those behind 25, 51, 61 and 62.
+ */
+
+static void
+commerce_write_sextets(const uint8_t *in, char *out)
+{
+    commerce_halves_t  halves = { commerce_write_spread(in), commerce_write_spread(in + 6) };
+    commerce_vector_t  v = (commerce_vector_t) halves;
+
+    v += 'A' + ((v > 25) & ('a' - 26 - 'A'))
+             - ((v > 51) & ('a' - 26 - ('0' - 52)))
+             - ((v > 61) & ('0' - 52 - ('-' - 62)))
+             + ((v > 62) & ('_' - 63 - ('-' - 62)));
+
+    memcpy(out, &v, sizeof(v));
+}
+
+
+static uint64_t
+commerce_write_spread(const uint8_t *six)
+{
+    uint64_t  bits;
+
+    memcpy(&bits, six, 8);
+    bits = be64toh(bits) >> 16;
+
+    bits = (bits & 0xffffff000000) << 8 | (bits & 0xffffff);
+    bits = (bits & 0x00fff00000fff000) << 4 | (bits & 0x00000fff00000fff);
+    bits = (bits & 0x0fc00fc00fc00fc0) << 2 | (bits & 0x003f003f003f003f);
+
+    return htobe64(bits);
+}
+
+
 void
 commerce_hex(const uint8_t *in, size_t len, char *out)
 {
@@ -276,51 +285,21 @@ commerce_hex(const uint8_t *in, size_t len, char *out)
 }
 
 
-/*
- * What stands before a value: a comma where one is due, and the member's name.  Where the value goes,
- * with room for size bytes (at least one); NULL when there is none, or no value may stand here.
- */
+/* from here on there is no room: whatever follows stays unwritten */
 
-static char *
-commerce_write_lead(commerce_write_t *w, commerce_str_t name, size_t size)
+void
+commerce_write_fail(commerce_write_t *w)
 {
-    char  *p;
-
-    if (w->members != (name.data != NULL) || (w->depth == 0 && w->comma)) {
-        w->failed = true;
-        return NULL;
-    }
-
-    if (!commerce_write_room(w, size + w->comma + (w->members ? name.len + 3 : 0))) {
-        return NULL;
-    }
-
-    p = w->pos;
-
-    if (w->comma) {
-        *p++ = ',';
-    }
-
-    if (w->members) {
-        *p++ = '"';
-        p = commerce_write_copy(p, name.data, name.len);
-        *p++ = '"';
-        *p++ = ':';
-    }
-
-    w->comma = true;
-
-    return p;
+    w->failed = true;
+    w->end = w->pos;
 }
 
-
-/* a failed writer has no room: whatever follows an overrun stays unwritten */
 
 static bool
 commerce_write_room(commerce_write_t *w, size_t size)
 {
-    if (w->failed || (size_t) (w->end - w->pos) < size) {
-        w->failed = true;
+    if ((size_t) (w->end - w->pos) < size) {
+        commerce_write_fail(w);
         return false;
     }
 
@@ -501,7 +480,7 @@ commerce_digits(char *end, uint64_t n)
 }
 
 
-/* names and numbers are short: less than a call of memcpy() for most */
+/* numbers and words are short: less than a call of memcpy() for most */
 
 static char *
 commerce_write_copy(char *out, const char *text, size_t len)
