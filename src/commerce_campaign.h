@@ -136,6 +136,8 @@ typedef struct {
     commerce_str_t        promoter_id;
     commerce_claim_rules_t  claim;
     uint32_t              minted;       /* serials below this exist, and claimed coupons (commerce_claim.h) */
+    commerce_time_t       closed;       /* since when its coupons are let go (commerce_collect.h); 0 = they are not.
+                                           For ever: nobody knows any more which of them were spent */
 } commerce_campaign_t;
 
 /* finds a zone by name that commerce_zone_fixed() does not know: OK, ABSENT (no such zone, or no zone files) */
@@ -146,7 +148,7 @@ typedef void (*commerce_campaign_say_pt)(void *data, const char *sentence);
 /*
  * Reads a campaign file.  COMMERCE_ERROR and sentences naming the member, its value and what is allowed: each
  * goes to say(data).  zones (may be NULL): zones beside the fixed ones.
- * number, promoter and minted are not the file's: they stay 0.
+ * number, promoter, minted and closed are not the file's: they stay 0.
  */
 int commerce_campaign_parse(commerce_arena_t *arena, commerce_str_t json, commerce_zone_find_pt zones,
     commerce_campaign_t *campaign, commerce_campaign_say_pt say, void *data);

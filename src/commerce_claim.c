@@ -84,6 +84,10 @@ commerce_claim_open(const commerce_campaign_t *campaign, commerce_time_t now)
         return COMMERCE_R(COUPON_NOT_FOUND);
     }
 
+    if (campaign->closed != 0) {
+        return COMMERCE_R(COUPON_EXPIRED);
+    }
+
     if (!campaign->enabled) {
         return COMMERCE_R(COUPON_DISABLED);
     }

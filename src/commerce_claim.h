@@ -57,8 +57,8 @@ commerce_claim_serial_is(uint32_t serial)
 
 /*
  * Is the campaign open for claims?  OK, COUPON_NOT_FOUND (it has no "claim"), COUPON_DISABLED,
- * COUPON_NOT_STARTED (before claim/from), COUPON_EXPIRED (from claim/until on, and when a coupon claimed now
- * could not be used any more).
+ * COUPON_NOT_STARTED (before claim/from), COUPON_EXPIRED (from claim/until on, when a coupon claimed now
+ * could not be used any more, and of a closed campaign).
  */
 commerce_reason_t commerce_claim_open(const commerce_campaign_t *campaign, commerce_time_t now);
 

@@ -25,7 +25,7 @@
 #include "commerce.h"
 
 #ifndef COMMERCE_CODEC_FORMAT           /* ci/build --older: a build of the generation before */
-#define COMMERCE_CODEC_FORMAT  2        /* the newest that this build reads and writes */
+#define COMMERCE_CODEC_FORMAT  3        /* the newest that this build reads and writes */
 #endif
 #define COMMERCE_CODEC_VARINT  10       /* bytes of the longest one */
 

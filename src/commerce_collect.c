@@ -1,72 +1,58 @@
 /*
  * Copyright (C) ngx_commerce authors
+ *
+ * Retention's way through the store; what it does to a record of one kind is in commerce_collect_*.c.
  */
 
-#include "commerce_collect.h"
-#include "commerce_path.h"
+#include "commerce_collect_kinds.h"
 
 
 #define COMMERCE_COLLECT_EVENT  1024
-#define COMMERCE_COLLECT_LATER  1       /* beside what it shares a record with: in a transaction of its own */
 
 
-static const char  commerce_collect_kinds[] = "oqQmb";
+/* coupons after the orders that name them and after their campaigns; of the kinds from there on: claims first */
+
+static const char  commerce_collect_kinds[] = "oqQmbkycwn";
 
 
-static int commerce_collect_record(commerce_reader_t *reader, commerce_txn_t *txn,
-    const commerce_retention_t *retention, commerce_time_t now, char kind, commerce_str_t name,
-    commerce_str_t value, uint64_t version, commerce_collected_t *collected);
-static int commerce_collect_parked(commerce_reader_t *reader, commerce_txn_t *txn, int64_t kept,
-    commerce_time_t now, char kind, commerce_str_t name);
-static bool commerce_collect_over(commerce_time_t since, int64_t kept, commerce_time_t now);
-static int commerce_collect_order(commerce_reader_t *reader, commerce_txn_t *txn, int64_t kept,
-    commerce_time_t now, commerce_str_t value, uint64_t version);
-static int commerce_collect_sale_ready(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order);
-static int commerce_collect_payment_ready(commerce_reader_t *reader, commerce_txn_t *txn, commerce_str_t id);
-static int commerce_collect_sale(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order);
-static int commerce_collect_payment(commerce_reader_t *reader, commerce_txn_t *txn, commerce_str_t id,
-    const commerce_order_t *order);
-static bool commerce_collect_payment_needed(commerce_reader_t *reader, commerce_txn_t *txn,
-    const commerce_payment_t *payment);
-static void commerce_collect_payment_remove(commerce_reader_t *reader, commerce_txn_t *txn,
-    const commerce_payment_t *payment, uint64_t version);
-static int commerce_collect_unnamed(commerce_reader_t *reader, commerce_txn_t *txn, int64_t kept, commerce_time_t now,
-    commerce_str_t id);
-static int commerce_collect_refunds(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order);
-static bool commerce_collect_order_over(const commerce_order_t *order);
-static int commerce_collect_order_coupon(commerce_reader_t *reader, commerce_txn_t *txn,
-    const commerce_order_t *order, const commerce_order_coupon_t *use);
+static int commerce_collect_record(commerce_ledger_t *ledger, const commerce_retention_t *retention,
+    const commerce_collect_record_t *record, commerce_collect_place_t *place, commerce_collect_campaign_t *campaign,
+    commerce_collected_t *collected);
+static bool commerce_collect_wanted(const commerce_collect_place_t *place, const commerce_retention_t *retention);
+static int commerce_collect_buyer(commerce_ledger_t *ledger, int64_t kept, commerce_str_t user);
 static bool commerce_collect_buyer_over(const commerce_buyer_t *buyer, int64_t kept, commerce_time_t now);
+static void commerce_collect_move(commerce_collect_place_t *place, const commerce_collect_record_t *record, bool skip);
 
 
 int
-commerce_collect(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_retention_t *retention,
-    commerce_time_t now, unsigned limit, commerce_collect_place_t *place, commerce_collected_t *collected)
+commerce_collect(commerce_ledger_t *ledger, const commerce_retention_t *retention, unsigned limit,
+    commerce_collect_place_t *place, commerce_collected_t *collected)
 {
-    int             rc;
-    char            kind;
-    uint64_t        version;
-    commerce_str_t  prefix, key, value, name;
+    int                           rc;
+    commerce_str_t                prefix;
+    commerce_reader_t            *reader = ledger->reader;
+    commerce_collect_record_t     record;
+    commerce_collect_campaign_t   campaign = { 0, false };
 
     memset(collected, 0, sizeof(commerce_collected_t));
 
     while (collected->looked < limit) {
-        kind = commerce_collect_kinds[place->kind];
+        record.kind = commerce_collect_kinds[place->kind];
 
-        if (kind == '\0') {
+        if (record.kind == '\0' || !commerce_collect_wanted(place, retention)) {
             return COMMERCE_ABSENT;
         }
 
-        prefix = commerce_record_prefix(reader->arena, reader->shop, kind);
+        prefix = commerce_record_prefix(reader->arena, reader->shop, record.kind);
 
         if (prefix.data == NULL) {
             return COMMERCE_ERROR;
         }
 
-        rc = commerce_view_next(reader->view, prefix, (commerce_str_t) { place->after, place->len }, &key,
-                                &value, &version);
+        rc = commerce_view_next(reader->view, prefix, (commerce_str_t) { place->after, place->len }, &record.key,
+                                &record.value, &record.version);
 
-        if (rc == COMMERCE_ERROR || (rc == COMMERCE_OK && key.len > sizeof(place->after))) {
+        if (rc == COMMERCE_ERROR || (rc == COMMERCE_OK && record.key.len > COMMERCE_KEY_MAX)) {
             return COMMERCE_ERROR;
         }
 
@@ -76,442 +62,147 @@ commerce_collect(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_
             continue;
         }
 
-        name = (commerce_str_t) { key.data + prefix.len, key.len - prefix.len };
+        record.name = (commerce_str_t) { record.key.data + prefix.len, record.key.len - prefix.len };
 
-        if (commerce_collect_record(reader, txn, retention, now, kind, name, value, version, collected)
-            == COMMERCE_COLLECT_LATER)
-        {
+        rc = commerce_collect_record(ledger, retention, &record, place, &campaign, collected);
+
+        if (rc == COMMERCE_COLLECT_LATER) {
             return COMMERCE_OK;
         }
 
-        memcpy(place->after, key.data, key.len);
-        place->len = key.len;
+        commerce_collect_move(place, &record, rc == COMMERCE_COLLECT_SKIP);
         collected->looked++;
+
+        if (rc == COMMERCE_COLLECT_LAST) {
+            return COMMERCE_OK;
+        }
     }
 
     return COMMERCE_OK;
 }
 
 
-static int
-commerce_collect_record(commerce_reader_t *reader, commerce_txn_t *txn,
-    const commerce_retention_t *retention, commerce_time_t now, char kind, commerce_str_t name,
-    commerce_str_t value, uint64_t version, commerce_collected_t *collected)
-{
-    int               rc;
-    commerce_buyer_t  buyer;
+/* coupons only where a campaign is closed: most of them are of those that are not */
 
-    switch (kind) {
+static bool
+commerce_collect_wanted(const commerce_collect_place_t *place, const commerce_retention_t *retention)
+{
+    char  kind;
+
+    kind = commerce_collect_kinds[place->kind];
+
+    return strchr("kycwn", kind) == NULL
+           || (retention->coupons != COMMERCE_FOREVER && (kind == 'k' || place->closed));
+}
+
+
+static int
+commerce_collect_record(commerce_ledger_t *ledger, const commerce_retention_t *retention,
+    const commerce_collect_record_t *record, commerce_collect_place_t *place, commerce_collect_campaign_t *campaign,
+    commerce_collected_t *collected)
+{
+    int                 rc;
+    uint64_t           *count;
+    commerce_str_t      name;
+    commerce_txn_t     *txn = ledger->txn;
+    commerce_reader_t  *reader = ledger->reader;
+
+    switch (record->kind) {
 
     case 'o':
-        rc = commerce_collect_order(reader, txn, retention->orders, now, value, version);
-        collected->orders += rc == COMMERCE_OK;
+        count = &collected->orders;
+        rc = commerce_collect_order(reader, txn, retention->orders, ledger->now, record->value, record->version);
         break;
 
     case 'q':
     case 'Q':
-        rc = commerce_collect_parked(reader, txn, retention->parked, now, kind, commerce_copy(txn->arena, name));
-        collected->parked += rc == COMMERCE_OK;
+        count = &collected->parked;
+        name = commerce_copy(txn->arena, record->name);
+        rc = commerce_collect_parked(reader, txn, retention->parked, ledger->now, record->kind, name);
         break;
 
     case 'm':
-        rc = commerce_collect_unnamed(reader, txn, retention->parked, now, commerce_copy(txn->arena, name));
-        collected->parked += rc == COMMERCE_OK;
+        count = &collected->parked;
+        name = commerce_copy(txn->arena, record->name);
+        rc = commerce_collect_unnamed(reader, txn, retention->parked, ledger->now, name);
+        break;
+
+    case 'b':
+        count = &collected->buyers;
+        rc = commerce_collect_buyer(ledger, retention->buyers, record->name);
+        break;
+
+    case 'k':
+        count = &collected->campaigns;
+        rc = commerce_collect_campaign(ledger, retention->coupons, record, &place->closed);
+        break;
+
+    case 'y':
+        count = &collected->claims;
+        rc = commerce_collect_claim(ledger, retention->coupons, record, campaign);
+        break;
+
+    case 'c':
+        count = &collected->coupons;
+        rc = commerce_collect_coupon(ledger, retention->coupons, record, campaign);
+        break;
+
+    case 'w':
+        count = &collected->redemptions;
+        rc = commerce_collect_redemption(ledger, retention->coupons, record, campaign);
         break;
 
     default:
-        name = commerce_copy(txn->arena, name);
-        rc = commerce_buyer_read(reader, name, &buyer, &version);
-
-        if (rc == COMMERCE_OK && commerce_collect_buyer_over(&buyer, retention->buyers, now)) {
-            commerce_buyer_remove(txn, reader->shop, name, version);
-            collected->buyers++;
-        }
+        count = &collected->counters;
+        rc = commerce_collect_counter(ledger, record, campaign);
     }
 
+    *count += rc == COMMERCE_OK || rc == COMMERCE_COLLECT_LAST;
     collected->unreadable += rc == COMMERCE_ERROR;
 
     return rc;
 }
 
 
-/* as old as the latest of those that wait there; for an order that is there they wait as long as it is */
-
-static int
-commerce_collect_parked(commerce_reader_t *reader, commerce_txn_t *txn, int64_t kept, commerce_time_t now,
-    char kind, commerce_str_t name)
-{
-    int                    rc;
-    unsigned               i;
-    uint64_t               version;
-    commerce_order_t      *order;
-    commerce_parked_t      parked;
-    commerce_parked_for_t  what = { COMMERCE_PARKED_ID, name, commerce_string("") };
-
-    if (kind == 'Q' && commerce_parked_parse(name, &what) != COMMERCE_OK) {
-        return COMMERCE_ERROR;
-    }
-
-    rc = commerce_parked_read(reader, &what, &parked, &version);
-
-    if (rc != COMMERCE_OK) {
-        return rc;
-    }
-
-    for (i = 0; i < parked.count; i++) {
-        if (!commerce_collect_over(parked.notices[i].time, kept, now)) {
-            return COMMERCE_ABSENT;
-        }
-    }
-
-    if (what.kind == COMMERCE_PARKED_ORDER) {
-        order = commerce_alloc(txn->arena, sizeof(commerce_order_t));
-
-        if (order == NULL || commerce_order_read(reader, what.user, what.name, order, NULL) != COMMERCE_ABSENT) {
-            return COMMERCE_ABSENT;
-        }
-    }
-
-    commerce_parked_remove(txn, reader->shop, &what, version);
-
-    return COMMERCE_OK;
-}
-
-
-static bool
-commerce_collect_over(commerce_time_t since, int64_t kept, commerce_time_t now)
-{
-    return kept != COMMERCE_FOREVER && since < now && now - since > kept;
-}
-
-
-/* COMMERCE_OK: deleted; COMMERCE_ABSENT: it stays; COMMERCE_ERROR: it cannot be read, and stays; LATER */
-
-static int
-commerce_collect_order(commerce_reader_t *reader, commerce_txn_t *txn, int64_t kept, commerce_time_t now,
-    commerce_str_t value, uint64_t version)
-{
-    int                rc;
-    unsigned           i;
-    commerce_order_t  *order;
-
-    order = commerce_alloc(txn->arena, sizeof(commerce_order_t));
-
-    if (order == NULL || commerce_order_decode(txn->arena, value, order) != COMMERCE_OK) {
-        return COMMERCE_ERROR;
-    }
-
-    if (order->doubt != 0) {
-        commerce_order_list(reader, txn, order, version);
-        return COMMERCE_ABSENT;
-    }
-
-    if (!commerce_collect_over(order->created, kept, now) || !commerce_collect_order_over(order)) {
-        return COMMERCE_ABSENT;
-    }
-
-    rc = commerce_collect_sale_ready(reader, txn, order);
-
-    if (rc != COMMERCE_OK) {
-        return rc;
-    }
-
-    for (i = 0; i < order->coupon_count; i++) {
-        rc = commerce_collect_order_coupon(reader, txn, order, &order->coupons[i]);
-
-        if (rc != COMMERCE_OK) {
-            return rc;
-        }
-    }
-
-    commerce_order_remove(txn, reader->shop, order, version);
-
-    rc = commerce_collect_sale(reader, txn, order);
-
-    return rc == COMMERCE_OK ? commerce_collect_refunds(reader, txn, order) : rc;
-}
-
-
-/* its payments can be read, and no order before it in this transaction has one of them: one would undo the other */
-
-static int
-commerce_collect_sale_ready(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order)
-{
-    int       rc;
-    unsigned  i;
-
-    rc = order->payment.len != 0 ? commerce_collect_payment_ready(reader, txn, order->payment) : COMMERCE_OK;
-
-    for (i = 0; rc == COMMERCE_OK && i < order->receipt_count; i++) {
-        if (order->receipts[i].payment.len != 0) {
-            rc = commerce_collect_payment_ready(reader, txn, order->receipts[i].payment);
-        }
-    }
-
-    return rc;
-}
-
-
-static int
-commerce_collect_payment_ready(commerce_reader_t *reader, commerce_txn_t *txn, commerce_str_t id)
-{
-    unsigned            i;
-    commerce_path_t     key;
-    commerce_payment_t  payment;
-
-    commerce_path_text(&key, reader->shop, 'm', id);
-
-    for (i = 0; i < txn->count; i++) {
-        if (txn->ops[i].kind == COMMERCE_OP_COMPARE && commerce_equal(txn->ops[i].key, commerce_path_str(&key))) {
-            return COMMERCE_COLLECT_LATER;
-        }
-    }
-
-    return commerce_payment_read(reader, id, &payment, NULL) == COMMERCE_ERROR ? COMMERCE_ERROR : COMMERCE_OK;
-}
-
-
-/* its money, and what waits for it */
-
-static int
-commerce_collect_sale(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order)
-{
-    int                        rc;
-    bool                       named;
-    unsigned                   i;
-    uint64_t                   version;
-    commerce_parked_t          parked;
-    const commerce_receipt_t  *receipt;
-    commerce_parked_for_t      what = { COMMERCE_PARKED_ORDER, order->key, order->user };
-
-    rc = COMMERCE_OK;
-    named = (order->payment.len != 0);
-
-    for (i = 0; rc == COMMERCE_OK && i < order->receipt_count; i++) {
-        receipt = &order->receipts[i];
-        named = named && !commerce_equal(receipt->payment, order->payment);
-
-        if (receipt->payment.len != 0) {
-            rc = commerce_collect_payment(reader, txn, receipt->payment, order);
-
-        } else if (receipt->transaction.len != 0) {
-            commerce_transaction_remove(txn, reader->shop, receipt->transaction);
-        }
-    }
-
-    if (rc == COMMERCE_OK && named) {
-        rc = commerce_collect_payment(reader, txn, order->payment, order);
-    }
-
-    if (rc == COMMERCE_OK && commerce_parked_read(reader, &what, &parked, &version) == COMMERCE_OK) {
-        commerce_parked_remove(txn, reader->shop, &what, version);
-    }
-
-    return rc;
-}
-
-
-/* it goes with the last of its orders; until then it forgets which this one was, and not what it gave */
-
-static int
-commerce_collect_payment(commerce_reader_t *reader, commerce_txn_t *txn, commerce_str_t id,
-    const commerce_order_t *order)
-{
-    int                        rc;
-    uint64_t                   version;
-    commerce_payment_t         payment;
-    commerce_payment_order_t  *place;
-
-    rc = commerce_payment_read(reader, id, &payment, &version);
-
-    if (rc != COMMERCE_OK) {
-        return rc == COMMERCE_ABSENT ? COMMERCE_OK : rc;
-    }
-
-    place = commerce_payment_covers(&payment, order->user, order->key);
-
-    if (place != NULL) {
-        place->user = place->key = commerce_string("");
-    }
-
-    if (!commerce_collect_payment_needed(reader, txn, &payment)) {
-        commerce_collect_payment_remove(reader, txn, &payment, version);
-
-    } else if (place != NULL) {
-        commerce_payment_write(txn, reader->shop, &payment, version);
-    }
-
-    return COMMERCE_OK;
-}
-
-
-/* one that cannot be read is there */
-
-static bool
-commerce_collect_payment_needed(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_payment_t *payment)
-{
-    unsigned                         i;
-    commerce_order_t                *order;
-    const commerce_payment_order_t  *place;
-
-    order = commerce_alloc(txn->arena, sizeof(commerce_order_t));
-
-    if (order == NULL) {
-        return true;
-    }
-
-    for (i = 0; i < payment->order_count; i++) {
-        place = &payment->orders[i];
-
-        if (place->key.len != 0
-            && commerce_order_read(reader, place->user, place->key, order, NULL) != COMMERCE_ABSENT)
-        {
-            return true;
-        }
-    }
-
-    return false;
-}
-
+/* behind the record, or behind all records of its kind and campaign */
 
 static void
-commerce_collect_payment_remove(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_payment_t *payment,
-    uint64_t version)
+commerce_collect_move(commerce_collect_place_t *place, const commerce_collect_record_t *record, bool skip)
 {
-    unsigned  i;
+    size_t    len;
+    unsigned  number;
 
-    for (i = 0; i < payment->transaction_count; i++) {
-        if (payment->transactions[i].id.len != 0) {
-            commerce_transaction_remove(txn, reader->shop, payment->transactions[i].id);
-        }
+    len = record->key.len;
+
+    if (skip) {
+        len -= record->name.len - commerce_collect_campaign_end(record, &number);
     }
 
-    commerce_payment_remove(txn, reader->shop, payment->id, version);
+    memcpy(place->after, record->key.data, len);
+
+    if (skip) {
+        place->after[len++] = (char) 0xff;
+    }
+
+    place->len = len;
 }
-
-
-/* money whose order never came is as a notice that is parked */
-
-static int
-commerce_collect_unnamed(commerce_reader_t *reader, commerce_txn_t *txn, int64_t kept, commerce_time_t now,
-    commerce_str_t id)
-{
-    int                    rc;
-    unsigned               i;
-    uint64_t               version;
-    commerce_parked_t      parked;
-    commerce_payment_t     payment;
-    commerce_parked_for_t  what = { COMMERCE_PARKED_PAYMENT, id, commerce_string("") };
-
-    rc = commerce_payment_read(reader, id, &payment, &version);
-
-    if (rc != COMMERCE_OK || payment.order_count != 0) {
-        return rc != COMMERCE_OK ? rc : COMMERCE_ABSENT;
-    }
-
-    if (commerce_parked_read(reader, &what, &parked, NULL) != COMMERCE_ABSENT) {
-        return COMMERCE_ABSENT;         /* in the next pass, when that has gone */
-    }
-
-    for (i = 0; i < payment.transaction_count; i++) {
-        if (!commerce_collect_over(payment.transactions[i].time, kept, now)) {
-            return COMMERCE_ABSENT;
-        }
-    }
-
-    commerce_collect_payment_remove(reader, txn, &payment, version);
-
-    return COMMERCE_OK;
-}
-
 
 
 static int
-commerce_collect_refunds(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order)
+commerce_collect_buyer(commerce_ledger_t *ledger, int64_t kept, commerce_str_t user)
 {
-    int                rc;
-    commerce_str_t     after;
-    commerce_refund_t  refund;
+    int               rc;
+    uint64_t          version;
+    commerce_buyer_t  buyer;
 
-    for (after = commerce_string(""); ; after = refund.number) {
-        rc = commerce_refund_next(reader, order->user, order->key, after, &refund);
+    user = commerce_copy(ledger->txn->arena, user);
+    rc = commerce_buyer_read(ledger->reader, user, &buyer, &version);
 
-        if (rc != COMMERCE_OK) {
-            break;
-        }
-
-        commerce_refund_remove(txn, reader->shop, &refund);
+    if (rc != COMMERCE_OK || !commerce_collect_buyer_over(&buyer, kept, ledger->now)) {
+        return rc == COMMERCE_ERROR ? rc : COMMERCE_ABSENT;
     }
 
-    return rc == COMMERCE_ABSENT ? COMMERCE_OK : rc;
-}
-
-
-static bool
-commerce_collect_order_over(const commerce_order_t *order)
-{
-    unsigned  i;
-
-    if (order->doubt != 0 || order->due != COMMERCE_FOREVER
-        || (order->state == COMMERCE_ORDER_PLACED && order->receipt_count != 0))
-    {
-        return false;
-    }
-
-    switch (order->state) {
-
-    case COMMERCE_ORDER_PENDING:
-    case COMMERCE_ORDER_UNKNOWN:
-        return false;
-
-    case COMMERCE_ORDER_CART:       /* nobody came back to it */
-        if (order->receipt_count != 0) {
-            return false;
-        }
-
-        break;
-
-    default:
-        break;
-    }
-
-    for (i = 0; i < order->coupon_count; i++) {
-        if (order->coupons[i].use == COMMERCE_USE_RESERVED) {
-            return false;
-        }
-    }
-
-    return true;
-}
-
-
-/* spent is spent: the coupon stays so, of an order that has no name any more */
-
-static int
-commerce_collect_order_coupon(commerce_reader_t *reader, commerce_txn_t *txn,
-    const commerce_order_t *order, const commerce_order_coupon_t *use)
-{
-    int                rc;
-    uint64_t           version;
-    commerce_coupon_t  coupon;
-
-    if (use->use != COMMERCE_USE_REDEEMED) {
-        return COMMERCE_OK;
-    }
-
-    rc = commerce_coupon_read(reader, use->campaign, use->serial, &coupon, &version);
-
-    if (rc != COMMERCE_OK) {
-        return rc;
-    }
-
-    if (coupon.state == COMMERCE_COUPON_REDEEMED && commerce_equal(coupon.order_user, order->user)
-        && commerce_equal(coupon.order_key, order->key))
-    {
-        coupon.order_user = commerce_string("");
-        coupon.order_key = commerce_string("");
-        commerce_coupon_write(txn, reader->shop, &coupon, version);
-    }
+    commerce_buyer_remove(ledger->txn, ledger->reader->shop, user, version);
 
     return COMMERCE_OK;
 }
@@ -554,7 +245,20 @@ commerce_collect_add(commerce_collected_t *sum, const commerce_collected_t *coll
     sum->orders += collected->orders;
     sum->parked += collected->parked;
     sum->buyers += collected->buyers;
+    sum->campaigns += collected->campaigns;
+    sum->coupons += collected->coupons;
+    sum->claims += collected->claims;
+    sum->redemptions += collected->redemptions;
+    sum->counters += collected->counters;
     sum->unreadable += collected->unreadable;
+}
+
+
+uint64_t
+commerce_collect_sum(const commerce_collected_t *collected)
+{
+    return collected->orders + collected->parked + collected->buyers + collected->campaigns + collected->coupons
+           + collected->claims + collected->redemptions + collected->counters;
 }
 
 
@@ -571,6 +275,11 @@ commerce_collect_event(commerce_ledger_t *ledger, const commerce_collected_t *su
         commerce_write_int(&w, "orders", (int64_t) sum->orders);
         commerce_write_int(&w, "parked", (int64_t) sum->parked);
         commerce_write_int(&w, "buyers", (int64_t) sum->buyers);
+        commerce_write_int(&w, "campaigns", (int64_t) sum->campaigns);
+        commerce_write_int(&w, "coupons", (int64_t) sum->coupons);
+        commerce_write_int(&w, "claims", (int64_t) sum->claims);
+        commerce_write_int(&w, "redemptions", (int64_t) sum->redemptions);
+        commerce_write_int(&w, "counters", (int64_t) sum->counters);
     }
 
     commerce_txn_event(ledger->txn, commerce_copy(ledger->txn->arena, commerce_event_finish(&w)));

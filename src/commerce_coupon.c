@@ -136,6 +136,12 @@ commerce_reason_t
 commerce_coupon_open(const commerce_campaign_t *campaign, const commerce_coupon_t *coupon,
     commerce_str_t user, commerce_time_t now)
 {
+    /* before all else: that there is no record says nothing any more */
+
+    if (campaign->closed != 0) {
+        return COMMERCE_R(COUPON_EXPIRED);
+    }
+
     if (!campaign->enabled) {
         return COMMERCE_R(COUPON_DISABLED);
     }

@@ -69,8 +69,8 @@ typedef struct {
 
 /*
  * Is it a coupon that this user can use now?
- * OK, COUPON_DISABLED, COUPON_NOT_FOUND (serial neither minted nor claimed), COUPON_NOT_STARTED, COUPON_EXPIRED,
- * COUPON_HOLDER_MISMATCH.
+ * OK, COUPON_DISABLED, COUPON_NOT_FOUND (serial neither minted nor claimed), COUPON_NOT_STARTED, COUPON_EXPIRED (also
+ * whatever is of a closed campaign), COUPON_HOLDER_MISMATCH.
  */
 commerce_reason_t commerce_coupon_open(const commerce_campaign_t *campaign, const commerce_coupon_t *coupon,
     commerce_str_t user, commerce_time_t now);

@@ -392,9 +392,9 @@ commerce_ledger_cart_take(commerce_ledger_work_t *work, const commerce_cart_coup
         return false;
     }
 
-    if (coupon->state == COMMERCE_COUPON_ISSUED) {
-        (void) commerce_ledger_take_again(work, i);
-
+    if (coupon->state == COMMERCE_COUPON_ISSUED
+        && commerce_ledger_take_again(work, i) != COMMERCE_R(COUPON_RESERVATION_LOST))
+    {
         own->use = COMMERCE_USE_RESERVED;
         work->dirty[i] = true;
         commerce_ledger_coupon_event(work, i, "coupon_reserve", COMMERCE_COUPON_ISSUED,

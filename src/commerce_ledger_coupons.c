@@ -146,16 +146,22 @@ commerce_ledger_take_again(commerce_ledger_work_t *work, unsigned i)
     commerce_campaign_t    campaign;
     commerce_count_op_t    ops[COMMERCE_COUNT_OPS];
 
-    if (commerce_coupon_reserve(coupon, work->order->user, work->order->key, ledger->now)
-        != COMMERCE_R(OK))
-    {
-        return COMMERCE_R(OK);
-    }
-
     rc = commerce_campaign_read(ledger->reader, coupon->campaign, &campaign, NULL);
 
     if (rc == COMMERCE_ERROR) {
         work->failed = true;
+    }
+
+    /* it is free as far as is known, but another order may have spent it */
+
+    if (rc == COMMERCE_OK && campaign.closed != 0) {
+        return COMMERCE_R(COUPON_RESERVATION_LOST);
+    }
+
+    if (commerce_coupon_reserve(coupon, work->order->user, work->order->key, ledger->now)
+        != COMMERCE_R(OK))
+    {
+        return COMMERCE_R(OK);
     }
 
     /* a budget that cannot tell what the use costs counts nothing for it, and is exceeded */

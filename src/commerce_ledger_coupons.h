@@ -47,7 +47,8 @@ void commerce_ledger_give_back(commerce_ledger_work_t *work, unsigned i, commerc
 
 /*
  * Reserves a coupon that was loaded and is free, beyond all limits: the order was promised it, or has it already.
- * OK, BUDGET_EXCEEDED_BY_NOTICE, COUPON_EXPIRED: what to tell of it.
+ * OK, BUDGET_EXCEEDED_BY_NOTICE, COUPON_EXPIRED: what to tell of it.  COUPON_RESERVATION_LOST: it was not reserved, its
+ * campaign is closed.
  */
 commerce_reason_t commerce_ledger_take_again(commerce_ledger_work_t *work, unsigned i);
 

@@ -148,6 +148,10 @@ commerce_campaign_decode(commerce_arena_t *arena, commerce_str_t value,
         commerce_campaign_decode_rules(&d, arena, campaign);
     }
 
+    if (d.format >= 3) {
+        campaign->closed = commerce_decode_signed(&d);
+    }
+
     return commerce_decode_finish(&d);
 }
 
@@ -209,13 +213,18 @@ commerce_campaign_write(commerce_txn_t *txn, commerce_str_t shop,
     commerce_encode_varint(&e, campaign->minted);
     commerce_campaign_encode_ids(&e, &campaign->scopes[COMMERCE_SCOPE_SKU]);
 
-    if (commerce_campaign_is_new(campaign)) {
+    if (commerce_campaign_is_new(campaign) || campaign->closed != 0) {
         commerce_encode_format(&e, 2);
         commerce_campaign_encode_counts(&e, campaign);
         commerce_campaign_encode_zone(&e, &campaign->zone);
         commerce_campaign_encode_claim(&e, campaign);
         commerce_encode_u8(&e, campaign->imported);
         commerce_campaign_encode_rules(&e, campaign);
+    }
+
+    if (campaign->closed != 0) {
+        commerce_encode_format(&e, 3);
+        commerce_encode_signed(&e, campaign->closed);
     }
 
     commerce_path_number(&key, shop, 'k', campaign->number, 4);
@@ -253,7 +262,7 @@ commerce_campaign_room(const commerce_campaign_t *campaign)
     size_t    room;
     unsigned  i, k;
 
-    room = 3 + (28 + 3 * COMMERCE_COUNTS + COMMERCE_SCOPES) * COMMERCE_CODEC_VARINT
+    room = 3 + (29 + 3 * COMMERCE_COUNTS + COMMERCE_SCOPES) * COMMERCE_CODEC_VARINT
            + commerce_codec_room(campaign->id) + commerce_codec_room(campaign->promoter_id)
            + commerce_codec_room(campaign->zone.name)
            + commerce_codec_room(campaign->stack_class)

@@ -3,8 +3,8 @@
  *
  * Redemption in a shop: a member of staff scans a holder's coupon and it is spent, without an order.
  *
- * The request's number names the redemption, in the whole shop and for ever: repeated, it is answered as the
- * first time and spends nothing; for another coupon it is refused.  Within a window the redemption can be
+ * The request's number names the redemption, in the whole shop and for as long as it is kept (commerce_collect.h):
+ * repeated, it is answered as the first time and spends nothing; for another coupon it is refused.  Within a window the redemption can be
  * taken back under the same number; the next one of that coupon needs a number of its own.
  */
 

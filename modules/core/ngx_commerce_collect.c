@@ -53,6 +53,7 @@ ngx_commerce_retention_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         mcf->retention.orders = COMMERCE_FOREVER;
         mcf->retention.parked = COMMERCE_FOREVER;
         mcf->retention.buyers = COMMERCE_FOREVER;
+        mcf->retention.coupons = COMMERCE_FOREVER;
         return NGX_CONF_OK;
     }
 
@@ -88,6 +89,8 @@ ngx_commerce_retention_word(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_main_c
           "parked=forever or at least 1d" },
         { ngx_string("buyers="), &mcf->retention.buyers, COMMERCE_RETENTION_BUYERS_MIN,
           "buyers=forever or at least 400d" },
+        { ngx_string("coupons="), &mcf->retention.coupons, COMMERCE_RETENTION_COUPONS_MIN,
+          "coupons=forever or at least 366d" },
         { ngx_string("every="), NULL, 1, "every=1s or more, for example every=1h" }
     };
 
@@ -122,7 +125,7 @@ ngx_commerce_retention_word(ngx_conf_t *cf, ngx_str_t *word, ngx_commerce_main_c
         return NGX_CONF_OK;
     }
 
-    return ngx_commerce_invalid(cf, word, "off, orders=, parked=, buyers=, every=");
+    return ngx_commerce_invalid(cf, word, "off, orders=, parked=, buyers=, coupons=, every=");
 }
 
 
@@ -240,8 +243,7 @@ ngx_commerce_collect_fill(ngx_commerce_job_t *job, commerce_collected_t *collect
     ledger.now_us = ngx_commerce_now_us();
     ledger.now = ledger.now_us / 1000000;
 
-    rc = commerce_collect(&reader, &job->txn, &mcf->retention, ledger.now, NGX_COMMERCE_COLLECT, &pass->place,
-                          collected);
+    rc = commerce_collect(&ledger, &mcf->retention, NGX_COMMERCE_COLLECT, &pass->place, collected);
 
     commerce_view_end(reader.view);
 
@@ -254,10 +256,9 @@ ngx_commerce_collect_fill(ngx_commerce_job_t *job, commerce_collected_t *collect
         return NGX_OK;
     }
 
-    if (pass->sum.orders + pass->sum.parked + pass->sum.buyers + collected->orders + collected->parked
-        + collected->buyers != 0)
-    {
-        commerce_collect_add(&pass->sum, collected);
+    commerce_collect_add(&pass->sum, collected);
+
+    if (commerce_collect_sum(&pass->sum) != 0) {
         commerce_collect_event(&ledger, &pass->sum);
         pass->told = 1;
     }
@@ -291,6 +292,5 @@ ngx_commerce_collect_done(ngx_commerce_job_t *job)
         commerce_collect_add(&ngx_commerce_collect_pass.sum, collected);
     }
 
-    (void) ngx_atomic_fetch_add(&m->collected,
-                                (ngx_atomic_int_t) (collected->orders + collected->parked + collected->buyers));
+    (void) ngx_atomic_fetch_add(&m->collected, (ngx_atomic_int_t) commerce_collect_sum(collected));
 }

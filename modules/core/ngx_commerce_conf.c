@@ -63,6 +63,7 @@ ngx_commerce_create_main_conf(ngx_conf_t *cf)
     mcf->retention.orders = COMMERCE_RETENTION_ORDERS;
     mcf->retention.parked = COMMERCE_RETENTION_PARKED;
     mcf->retention.buyers = COMMERCE_RETENTION_BUYERS;
+    mcf->retention.coupons = COMMERCE_RETENTION_COUPONS;
     mcf->batch = 512;
     mcf->queue = 8192;
     mcf->flush = 1000;

@@ -90,7 +90,7 @@ static const commerce_cli_command_t  cli_commands[] = {
       "a copy, beside everyone who uses the store" },
     { "store", "restore", commerce_cli_store_restore, "FOLDER [--replay LOG]... [--incomplete]",
       "a backup takes the store's place; nginx must be stopped" },
-    { "store", "collect", commerce_cli_store_collect, "[--orders DAYS] [--parked DAYS] [--buyers DAYS]",
+    { "store", "collect", commerce_cli_store_collect, "[--orders DAYS] [--parked DAYS] [--buyers DAYS] [--coupons DAYS]",
       "lets go what nobody needs any more" },
     { "store", "compact", commerce_cli_store_compact, "",
       "without its free pages; nginx must be stopped" },

@@ -146,6 +146,7 @@ campaign_put_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
                                      existing.imported ? "imported" : "signed");
         }
 
+        campaign.closed = existing.closed;
         put->number = existing.number;
 
         if (campaign_members(cli, &existing, txn->arena, &before) != COMMERCE_CLI_OK
@@ -157,6 +158,13 @@ campaign_put_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
         if (campaign_same(&before, &after) && existing.promoter == campaign.promoter) {
             put->outcome = "unchanged";
             return COMMERCE_CLI_OK;
+        }
+
+        if (existing.closed != 0) {
+            return commerce_cli_fail(cli, "%s: campaign \"%.*s\" is closed since %s: which of its coupons were spent"
+                                     " is let go, so that it cannot be opened or changed any more, make another"
+                                     " campaign", put->path, commerce_cli_arg(campaign.id),
+                                     commerce_cli_time(cli, existing.closed));
         }
 
     } else if (commerce_number_take(&cli->reader, txn, "campaign", COMMERCE_CODE_CAMPAIGN_MAX,
@@ -483,7 +491,8 @@ campaign_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *d
     }
 
     fprintf(cli->out, "%u\t%.*s\t%s\t%s\t%s\t%u\t%lld\n", campaign.number,
-            commerce_cli_arg(campaign.id), campaign.enabled ? "enabled" : "disabled",
+            commerce_cli_arg(campaign.id),
+            campaign.closed != 0 ? "closed" : campaign.enabled ? "enabled" : "disabled",
             campaign.from == 0 ? "always" : commerce_cli_time(cli, campaign.from),
             commerce_cli_time(cli, campaign.until), campaign.minted, (long long) used);
 

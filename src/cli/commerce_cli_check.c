@@ -396,6 +396,7 @@ check_campaign(commerce_cli_check_t *check, const commerce_cli_record_t *record,
         commerce_cli_check_say(check, "campaign %s: the index of ids does not lead here", name);
     }
 
+    check->closed[campaign.number] = campaign.closed != 0;
     check_highest(check, CHECK_CAMPAIGN, campaign.number);
     check_named(check, "campaign", name, campaign.promoter);
 }
@@ -457,7 +458,9 @@ check_coupon(commerce_cli_check_t *check, const commerce_cli_record_t *record, c
         check_coupon_order(check, &coupon, name);
     }                                       /* else its order was let go (commerce_collect.h) */
 
-    check_coupon_counter(check, &coupon, name);
+    if (!check->closed[coupon.campaign]) {
+        check_coupon_counter(check, &coupon, name);
+    }
 
     return commerce_cli_tally_use(check, &coupon);
 }

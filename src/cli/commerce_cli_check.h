@@ -37,6 +37,7 @@ typedef struct {
     size_t                        use_count, use_room;
     int64_t                       totals[COMMERCE_CODE_CAMPAIGN_MAX + 1];
     int64_t                       claims[COMMERCE_CODE_CAMPAIGN_MAX + 1];
+    bool                          closed[COMMERCE_CODE_CAMPAIGN_MAX + 1];   /* of which coupons were let go */
     int64_t                       doubt;
     unsigned                      imported_campaign;    /* of the last imported code, and how many it has */
     uint32_t                      imported_minted;

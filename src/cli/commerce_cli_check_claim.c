@@ -105,7 +105,7 @@ commerce_cli_check_claims(commerce_cli_check_t *check, commerce_str_t name, int6
     campaign = strtoul(digits, NULL, 16);
 
     if (name.data[1] == 't' && campaign <= COMMERCE_CODE_CAMPAIGN_MAX
-        && value != check->claims[campaign])
+        && (check->closed[campaign] ? value < check->claims[campaign] : value != check->claims[campaign]))
     {
         commerce_cli_check_say(check, "counter of claims of campaign number %zu: %lld where there"
                                " are %lld", campaign, (long long) value,

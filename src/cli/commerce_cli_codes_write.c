@@ -332,6 +332,11 @@ write_serials(write_t *out, commerce_txn_t *txn, commerce_campaign_t *campaign, 
     if (!out->begun) {
         out->next.first = campaign->minted;
 
+        if (campaign->closed != 0) {
+            return commerce_cli_fail(cli, "campaign \"%.*s\" is closed, its coupons cannot be used any more: make"
+                                     " another campaign", commerce_cli_arg(campaign->id));
+        }
+
         if (campaign->minted + out->next.rows > (uint64_t) COMMERCE_CODE_MINTED_MAX + 1) {
             return commerce_cli_fail(cli, "campaign \"%.*s\" has no room for so many codes: make another campaign",
                                      commerce_cli_arg(campaign->id));

@@ -35,7 +35,7 @@ static int coupon_serial(commerce_cli_t *cli, commerce_str_t text, commerce_str_
 static int coupon_show(commerce_cli_t *cli, const commerce_campaign_t *campaign, uint32_t serial,
     commerce_time_t now);
 static void coupon_print(commerce_cli_t *cli, const commerce_campaign_t *campaign,
-    const commerce_coupon_t *coupon, commerce_time_t now);
+    const commerce_coupon_t *coupon, bool known, commerce_time_t now);
 static const char *coupon_usable(const commerce_campaign_t *campaign,
     const commerce_coupon_t *coupon, commerce_time_t now, commerce_reason_t *reason);
 
@@ -150,6 +150,11 @@ coupon_mint_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
 
     if (rc != COMMERCE_OK) {
         return commerce_cli_unreadable(cli, "campaign", mint->campaign_id);
+    }
+
+    if (campaign.closed != 0) {
+        return commerce_cli_fail(cli, "campaign \"%.*s\" is closed, its coupons cannot be used any more: make another"
+                                 " campaign", commerce_cli_arg(mint->campaign_id));
     }
 
     if (campaign.imported) {
@@ -434,13 +439,15 @@ coupon_show(commerce_cli_t *cli, const commerce_campaign_t *campaign, uint32_t s
         return commerce_cli_unreadable(cli, "a coupon of campaign", campaign->id);
     }
 
-    if (serial >= campaign->minted && coupon.claimed == 0) {
+    if (serial >= campaign->minted && coupon.claimed == 0
+        && (campaign->closed == 0 || serial <= COMMERCE_CODE_MINTED_MAX))
+    {
         return commerce_cli_fail(cli, "serial %u of campaign \"%.*s\" was never minted"
                                  " (COUPON_NOT_FOUND): %u were, counted from 0", serial,
                                  commerce_cli_arg(campaign->id), campaign->minted);
     }
 
-    coupon_print(cli, campaign, &coupon, now);
+    coupon_print(cli, campaign, &coupon, rc == COMMERCE_OK || campaign->closed == 0, now);
 
     return COMMERCE_CLI_OK;
 }
@@ -448,7 +455,7 @@ coupon_show(commerce_cli_t *cli, const commerce_campaign_t *campaign, uint32_t s
 
 static void
 coupon_print(commerce_cli_t *cli, const commerce_campaign_t *campaign,
-    const commerce_coupon_t *coupon, commerce_time_t now)
+    const commerce_coupon_t *coupon, bool known, commerce_time_t now)
 {
     const char         *why;
     commerce_str_t      none;
@@ -458,7 +465,7 @@ coupon_print(commerce_cli_t *cli, const commerce_campaign_t *campaign,
     why = coupon_usable(campaign, coupon, now, &reason);
 
     fprintf(cli->out, "coupon    %.*s/%u\n", commerce_cli_arg(campaign->id), coupon->serial);
-    fprintf(cli->out, "state     %s\n", commerce_coupon_state_name(coupon->state));
+    fprintf(cli->out, "state     %s\n", known ? commerce_coupon_state_name(coupon->state) : "unknown");
     fprintf(cli->out, "holder    %.*s\n",
             commerce_cli_arg(coupon->holder.len != 0 ? coupon->holder : none));
     fprintf(cli->out, "order     %.*s\n",
@@ -497,6 +504,11 @@ coupon_usable(const commerce_campaign_t *campaign, const commerce_coupon_t *coup
     if (coupon->state == COMMERCE_COUPON_RESERVED) {
         *reason = COMMERCE_R(COUPON_HELD_BY_OTHER_ORDER);
         return "its order holds it until that is decided";
+    }
+
+    if (campaign->closed != 0) {
+        *reason = COMMERCE_R(COUPON_EXPIRED);
+        return "its campaign is closed";
     }
 
     if (!campaign->enabled) {

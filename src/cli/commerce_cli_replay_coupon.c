@@ -123,6 +123,39 @@ replay_import(commerce_cli_t *cli, commerce_txn_t *txn, replay_t *r, unsigned ca
 }
 
 
+/* what was closed stays so: of the coupons that came back with the copy all is known, of others it need not be */
+int
+commerce_cli_replay_close(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
+{
+    int                   rc;
+    uint64_t              version;
+    replay_t             *r = data;
+    commerce_str_t        id;
+    commerce_campaign_t   campaign;
+
+    r->problem = NULL;
+    r->changed = r->fresh_coupon = r->fresh_order = false;
+
+    if (!commerce_cli_replay_text(r, "/campaign", &id) || id.len == 0) {
+        r->problem = COMMERCE_CLI_REPLAY_MALFORMED;
+        return COMMERCE_CLI_OK;
+    }
+
+    rc = commerce_campaign_find(&cli->reader, id, &campaign, &version);
+
+    if (rc == COMMERCE_ERROR) {
+        r->problem = "the campaign's record cannot be read";
+
+    } else if (rc == COMMERCE_OK && campaign.closed == 0) {
+        campaign.closed = r->time;
+        commerce_campaign_write(txn, cli->shop, &campaign, version);
+        r->changed = true;
+    }
+
+    return COMMERCE_CLI_OK;
+}
+
+
 int
 commerce_cli_replay_claim(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
 {

@@ -30,6 +30,7 @@ commerce_cli_replay_event(commerce_cli_replay_work_t *work, const commerce_cli_e
         commerce_cli_work_t   run;
     } types[] = {
         { "mint", commerce_cli_replay_mint },
+        { "campaign_close", commerce_cli_replay_close },
         { "coupon_claim", commerce_cli_replay_claim },
         { "coupon_reserve", commerce_cli_replay_coupon },
         { "coupon_redeem", commerce_cli_replay_coupon },

@@ -93,6 +93,7 @@ void commerce_cli_replay_store(commerce_cli_t *cli, commerce_txn_t *txn, const c
 /* commerce_cli_replay_coupon.c, commerce_cli_replay_order.c: of commerce_cli_work_t, for one event each */
 
 int commerce_cli_replay_mint(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
+int commerce_cli_replay_close(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 int commerce_cli_replay_claim(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 int commerce_cli_replay_coupon(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 int commerce_cli_replay_order(commerce_cli_t *cli, commerce_txn_t *txn, void *data);

@@ -24,11 +24,13 @@ typedef struct {
 } collect_t;
 
 
+static void collect_print(commerce_cli_t *cli, const commerce_collected_t *total);
 static int collect_options(commerce_cli_t *cli, collect_t *collect, int argc, char **argv);
 static int collect_days(commerce_cli_t *cli, const char *text, int64_t least, int64_t *kept);
 static int collect_shop(commerce_cli_t *cli, void *data);
 static int collect_step(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static int collect_tell(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
+static void collect_ledger(commerce_cli_t *cli, commerce_txn_t *txn, collect_t *collect, commerce_ledger_t *ledger);
 
 
 int
@@ -57,9 +59,7 @@ commerce_cli_store_collect(commerce_cli_t *cli, int argc, char **argv)
     }
 
     if (rc == COMMERCE_CLI_OK) {
-        fprintf(cli->out, "%llu records, %llu orders, %llu parked notices and %llu buyers let go\n",
-                (unsigned long long) collect->total.looked, (unsigned long long) collect->total.orders,
-                (unsigned long long) collect->total.parked, (unsigned long long) collect->total.buyers);
+        collect_print(cli, &collect->total);
 
         if (collect->total.unreadable != 0) {
             rc = commerce_cli_fail(cli, "%llu records cannot be read and stay: run \"commerce store check\"",
@@ -73,6 +73,22 @@ commerce_cli_store_collect(commerce_cli_t *cli, int argc, char **argv)
 }
 
 
+static void
+collect_print(commerce_cli_t *cli, const commerce_collected_t *total)
+{
+    fprintf(cli->out, "%llu records, %llu orders, %llu parked notices and %llu buyers let go\n",
+            (unsigned long long) total->looked, (unsigned long long) total->orders,
+            (unsigned long long) total->parked, (unsigned long long) total->buyers);
+
+    if (total->campaigns + total->coupons + total->claims + total->redemptions + total->counters != 0) {
+        fprintf(cli->out, "%llu campaigns closed, %llu coupons, %llu claims, %llu redemptions taken back and %llu"
+                " counters let go\n", (unsigned long long) total->campaigns, (unsigned long long) total->coupons,
+                (unsigned long long) total->claims, (unsigned long long) total->redemptions,
+                (unsigned long long) total->counters);
+    }
+}
+
+
 static int
 collect_options(commerce_cli_t *cli, collect_t *collect, int argc, char **argv)
 {
@@ -82,12 +98,14 @@ collect_options(commerce_cli_t *cli, collect_t *collect, int argc, char **argv)
         { "orders", required_argument, NULL, 'o' },
         { "parked", required_argument, NULL, 'p' },
         { "buyers", required_argument, NULL, 'b' },
+        { "coupons", required_argument, NULL, 'c' },
         { NULL, 0, NULL, 0 }
     };
 
     collect->retention.orders = COMMERCE_RETENTION_ORDERS;
     collect->retention.parked = COMMERCE_RETENTION_PARKED;
     collect->retention.buyers = COMMERCE_RETENTION_BUYERS;
+    collect->retention.coupons = COMMERCE_RETENTION_COUPONS;
 
     rc = COMMERCE_CLI_OK;
 
@@ -101,6 +119,9 @@ collect_options(commerce_cli_t *cli, collect_t *collect, int argc, char **argv)
             break;
         case 'b':
             rc = collect_days(cli, optarg, COMMERCE_RETENTION_BUYERS_MIN, &collect->retention.buyers);
+            break;
+        case 'c':
+            rc = collect_days(cli, optarg, COMMERCE_RETENTION_COUPONS_MIN, &collect->retention.coupons);
             break;
         default:
             rc = COMMERCE_CLI_USAGE;
@@ -156,14 +177,14 @@ collect_shop(commerce_cli_t *cli, void *data)
         collect->place = collect->next;
         commerce_collect_add(&collect->sum, &collect->step);
 
-        if (collect->step.orders + collect->step.parked + collect->step.buyers != 0) {
+        if (commerce_collect_sum(&collect->step) != 0) {
             nanosleep(&pause, NULL);
         }
     }
 
     commerce_collect_add(&collect->total, &collect->sum);
 
-    return collect->sum.orders + collect->sum.parked + collect->sum.buyers == 0 ? COMMERCE_CLI_OK
+    return commerce_collect_sum(&collect->sum) == 0 ? COMMERCE_CLI_OK
            : commerce_cli_transact(cli, collect_tell, collect);
 }
 
@@ -171,13 +192,14 @@ collect_shop(commerce_cli_t *cli, void *data)
 static int
 collect_step(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
 {
-    int         rc;
-    collect_t  *collect = data;
+    int                 rc;
+    collect_t          *collect = data;
+    commerce_ledger_t   ledger;
 
+    collect_ledger(cli, txn, collect, &ledger);
     collect->next = collect->place;
 
-    rc = commerce_collect(&cli->reader, txn, &collect->retention, collect->now, COLLECT_PIECE, &collect->next,
-                          &collect->step);
+    rc = commerce_collect(&ledger, &collect->retention, COLLECT_PIECE, &collect->next, &collect->step);
 
     if (rc == COMMERCE_ERROR) {
         return commerce_cli_fail(cli, "the store at %s cannot be read", cli->store_path);
@@ -195,13 +217,19 @@ collect_tell(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
     collect_t          *collect = data;
     commerce_ledger_t   ledger;
 
-    ledger.reader = &cli->reader;
-    ledger.txn = txn;
-    ledger.events = &collect->events;
-    ledger.now = collect->now;
-    ledger.now_us = (int64_t) collect->now * 1000000;
-
+    collect_ledger(cli, txn, collect, &ledger);
     commerce_collect_event(&ledger, &collect->sum);
 
     return COMMERCE_CLI_OK;
+}
+
+
+static void
+collect_ledger(commerce_cli_t *cli, commerce_txn_t *txn, collect_t *collect, commerce_ledger_t *ledger)
+{
+    ledger->reader = &cli->reader;
+    ledger->txn = txn;
+    ledger->events = &collect->events;
+    ledger->now = collect->now;
+    ledger->now_us = (int64_t) collect->now * 1000000;
 }

@@ -15,7 +15,7 @@ static int tally_persons(commerce_cli_check_t *check);
 static commerce_cli_check_person_t *tally_find(const commerce_cli_check_t *check, uint64_t number);
 static int tally_downlines(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
 static int tally_counter(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
-static int64_t tally_expected(const commerce_cli_check_t *check, commerce_str_t name, bool *known);
+static int64_t tally_expected(const commerce_cli_check_t *check, commerce_str_t name, bool *known, bool *closed);
 static int64_t tally_uses(const commerce_cli_check_t *check, uint64_t counter);
 static void tally_missing(commerce_cli_check_t *check);
 static void tally_numbers(commerce_cli_check_t *check);
@@ -260,7 +260,7 @@ tally_downlines(commerce_cli_t *cli, const commerce_cli_record_t *record, void *
 static int
 tally_counter(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data)
 {
-    bool                   known;
+    bool                   known, closed;
     int64_t                value, expected;
     const char            *name;
     commerce_cli_check_t  *check = data;
@@ -277,12 +277,12 @@ tally_counter(commerce_cli_t *cli, const commerce_cli_record_t *record, void *da
         return COMMERCE_CLI_OK;
     }
 
-    expected = tally_expected(check, record->name, &known);
+    expected = tally_expected(check, record->name, &known, &closed);
 
     if (!known) {
         commerce_cli_check_say(check, "counter \"%s\": nothing is counted under this name", name);
 
-    } else if (value != expected) {
+    } else if (closed ? value < expected : value != expected) {
         commerce_cli_check_say(check, "counter \"%s\": %lld where there are %lld", name,
                                (long long) value, (long long) expected);
     }
@@ -291,15 +291,19 @@ tally_counter(commerce_cli_t *cli, const commerce_cli_record_t *record, void *da
 }
 
 
-/* "doubt", or a campaign's: see commerce_record.h; a user may be empty: nobody verified */
+/*
+ * "doubt", or a campaign's: see commerce_record.h; a user may be empty: nobody verified.  closed: the totals count
+ * coupons that were let go, too, and the others are nobody's business any more.
+ */
 static int64_t
-tally_expected(const commerce_cli_check_t *check, commerce_str_t name, bool *known)
+tally_expected(const commerce_cli_check_t *check, commerce_str_t name, bool *known, bool *closed)
 {
     size_t          whole;
     uint64_t        campaign, day;
     commerce_str_t  digits;
 
     *known = true;
+    *closed = false;
 
     if (commerce_equal(name, commerce_string("doubt"))) {
         return check->doubt;
@@ -333,7 +337,13 @@ tally_expected(const commerce_cli_check_t *check, commerce_str_t name, bool *kno
              : strchr("vVwWgGsS", name.data[0]) != NULL && name.len > whole
                && name.data[whole] == '/';
 
-    return *known ? tally_uses(check, tally_hash(name)) : 0;
+    *closed = check->closed[campaign];
+
+    if (!*known || (*closed && strchr("tT", name.data[0]) == NULL)) {
+        return 0;
+    }
+
+    return tally_uses(check, tally_hash(name));
 }
 
 

@@ -681,6 +681,18 @@ test_counts(void)
     key = S("demo/k/004e");
     commerce_view_get(reader.view, key, &value, &version);
     is_int(value.data[0], 1, "a campaign of total and user limits is of format 1");
+
+    restart();
+    c.number = 81;
+    c.id = S("closed");
+    c.closed = 1800000000;
+    commerce_campaign_write(&txn, shop, &c, 0);
+    is_int(apply(), COMMERCE_TXN_APPLIED, "the same, closed");
+    is_int(commerce_campaign_read(&reader, 81, &d, &version), COMMERCE_OK, "read again");
+    ok(d.closed == 1800000000 && d.limits[COMMERCE_COUNT_USER] == c.limits[COMMERCE_COUNT_USER], "and still so");
+    key = S("demo/k/0051");
+    commerce_view_get(reader.view, key, &value, &version);
+    is_int(value.data[0], 3, "is of format 3: who does not know of it must not read it");
     key = S("demo/c/004d/00000001");
     commerce_view_get(reader.view, key, &value, &version);
     is_int(value.data[0], 1, "so is a coupon that is counted by them");

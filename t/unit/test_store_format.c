@@ -7,6 +7,7 @@
 
 #include "store_kit.h"
 
+#include "commerce_codec.h"
 #include "store/commerce_store_files.h"
 
 
@@ -183,8 +184,10 @@ test_kept_out(void)
     is_int(commerce_store_files_open(&other, path, 0, error, sizeof(error)), COMMERCE_OK, "another");
     ok(commerce_store_files_hold(&files, 2), "nobody is older than 2, though two of 2 are here");
     ok(older_process(path) == 0, "an older one is kept out meanwhile");
-    ok(!commerce_store_files_hold(&files, 3), "we ourselves are older than 3");
-    commerce_store_files_release(&files, 3);
+    ok(commerce_store_files_hold(&files, COMMERCE_CODEC_FORMAT), "nor than our own");
+    commerce_store_files_release(&files, COMMERCE_CODEC_FORMAT);
+    ok(!commerce_store_files_hold(&files, COMMERCE_CODEC_FORMAT + 1), "we ourselves are older than the next");
+    commerce_store_files_release(&files, COMMERCE_CODEC_FORMAT + 1);
 
     pid = older_process(path);
     ok(pid > 0, "and comes in afterwards");
@@ -207,6 +210,7 @@ test_newer(void)
     MDB_dbi            dbi;
     MDB_val            key = { 5, (void *) "\0meta" }, data, copy;
     uint8_t            bytes[256];
+    char               said[64];
     commerce_store_t  *store;
 
     store = make_store(path, sizeof(path), "newer");
@@ -218,13 +222,15 @@ test_newer(void)
     mdb_dbi_open(txn, NULL, 0, &dbi);
     mdb_get(txn, dbi, &key, &data);
     memcpy(bytes, data.mv_data, data.mv_size);
-    bytes[8] = 3;
+    bytes[8] = COMMERCE_CODEC_FORMAT + 1;
     copy = (MDB_val) { data.mv_size, bytes };
     mdb_put(txn, dbi, &key, &copy, 0);
     mdb_txn_commit(txn);
     mdb_env_close(env);
 
-    ok(open_store(path, 0) == NULL && strstr(error, "has format 3, this program knows 2"),
+    snprintf(said, sizeof(said), "has format %d, this program knows %d", COMMERCE_CODEC_FORMAT + 1,
+             COMMERCE_CODEC_FORMAT);
+    ok(open_store(path, 0) == NULL && strstr(error, said),
        "a store of a later generation: %s", error);
 }
 
