@@ -3,7 +3,8 @@
  *
  * Reading a campaign's file: the walk over its members (commerce_campaign_parse.c), those that say when it runs
  * (commerce_campaign_when.c), and values with the sentences that say what is wrong about them
- * (commerce_campaign_value.c).  For these only.
+ * (commerce_campaign_value.c).  For these only, and for commerce_commission_parse.c, whose file is read by the same
+ * walk: there campaign is NULL and subject is the plan.
  *
  * Every reader returns COMMERCE_ERROR after it has said why; the walk goes on, so that all is told at once.
  */
@@ -19,6 +20,7 @@ typedef struct {
     commerce_arena_t          *arena;
     commerce_zone_find_pt      zones;
     commerce_campaign_t       *campaign;
+    void                      *subject;         /* another file's */
     commerce_campaign_say_pt   say;
     void                      *data;
     unsigned                   version;         /* the file's */

@@ -58,6 +58,11 @@ typedef struct {
     commerce_str_t           request;       /* redeemed in a shop under this number; empty = not */
 } commerce_coupon_t;
 
+/* commission, in basis points: commerce_commission.h */
+typedef struct {
+    unsigned  tier1, tier2;
+} commerce_rates_t;
+
 /* a line of an order, as the rules see it */
 typedef struct {
     commerce_str_t  sku;
@@ -65,6 +70,7 @@ typedef struct {
     commerce_fen_t  amount;             /* claimed total of the line; -1 = not named */
     commerce_fen_t  discount;           /* taken by coupons so far */
     int             credit;             /* index into the order's credits; -1 = house */
+    commerce_rates_t  rates;            /* when the order was made */
 } commerce_line_t;
 
 /*

@@ -6,13 +6,11 @@
 
 #include "commerce_event.h"
 #include "commerce_payment.h"
-#include "commerce_refund.h"
 
 
 #define COMMERCE_EVENT_HEAD      512    /* id, type, time, shop, fp and punctuation */
 #define COMMERCE_EVENT_NUMBERS   640    /* an order's own members but its texts */
 #define COMMERCE_EVENT_PART      256    /* the same of a line, a credit, a coupon */
-#define COMMERCE_EVENT_ESCAPE    6      /* bytes that one byte of a text can become */
 
 
 static int commerce_event_random(commerce_event_source_t *source, uint8_t *out, size_t len);
@@ -152,7 +150,8 @@ commerce_event_order_size(const commerce_order_t *order)
 
     size = COMMERCE_EVENT_HEAD + COMMERCE_EVENT_NUMBERS
            + commerce_event_texts(order->key.len, order->id.len, order->pseudonym.len,
-                                  order->payment.len);
+                                  order->payment.len)
+           + commerce_event_commission_size(order);
 
     credit = commerce_order_winner(order);
 
@@ -217,6 +216,7 @@ commerce_event_write_order(commerce_write_t *w, const commerce_order_t *order)
     commerce_event_write_sale(w, order, balance);
     commerce_event_write_lines(w, order, balance);
     commerce_event_write_credits(w, order);
+    commerce_event_write_commission(w, order, balance);
     commerce_event_write_coupons(w, order);
     commerce_event_write_doubt(w, order->doubt);
 
@@ -363,6 +363,7 @@ commerce_event_write_lines(commerce_write_t *w, const commerce_order_t *order,
         if (credit != NULL) {
             commerce_write_optional(w, "seller", credit->seller_id);
             commerce_write_optional(w, "tier2", credit->tier2_id);
+            commerce_event_write_rates(w, order, &line->rates);
         }
 
         commerce_write_text(w, "source", commerce_cstr(commerce_source_name(

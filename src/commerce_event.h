@@ -14,9 +14,9 @@
 #ifndef COMMERCE_EVENT_H
 #define COMMERCE_EVENT_H
 
-#include "commerce_order.h"
-#include "commerce_write.h"
+#include "commerce_commission.h"
 
+#define COMMERCE_EVENT_ESCAPE  6        /* bytes that one byte of a text can become */
 #define COMMERCE_EVENT_MAX  65536       /* bytes of one body; an order of the largest kind may take more */
 
 /*
@@ -50,6 +50,17 @@ size_t commerce_event_order_size(const commerce_order_t *order);
 
 /* members of an order: key, order id, state, amounts, lines with seller and tier2 each, credits, coupons */
 void commerce_event_write_order(commerce_write_t *w, const commerce_order_t *order);
+
+/*
+ * Commissions (commerce_event_commission.c): member commission of an order, rates of a line.  balance: NULL before any
+ * money came.  reversal: member commission of a refund, what it takes from whom.  size: of all, but the reversal.
+ */
+size_t commerce_event_commission_size(const commerce_order_t *order);
+void commerce_event_write_commission(commerce_write_t *w, const commerce_order_t *order,
+    const commerce_balance_t *balance);
+void commerce_event_write_rates(commerce_write_t *w, const commerce_order_t *order, const commerce_rates_t *rates);
+void commerce_event_write_reversal(commerce_write_t *w, const commerce_order_t *order, const commerce_balance_t *before,
+    const commerce_balance_t *after);
 
 /* members seller, tier2, group, room, channel, source, contributors[] */
 void commerce_event_write_credits(commerce_write_t *w, const commerce_order_t *order);

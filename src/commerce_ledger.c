@@ -47,6 +47,7 @@ commerce_ledger_open(commerce_ledger_t *ledger, commerce_order_t *order,
     order->due = order->in_flight_until;
 
     commerce_ledger_snapshot(order, uses, count);
+    commerce_ledger_terms(ledger, order, 0);
 
     for (i = 0; i < count; i++) {
         if (counted[i]) {
@@ -248,6 +249,7 @@ commerce_ledger_reopen(commerce_ledger_t *ledger, commerce_order_t *order, uint6
 
     if (before.state == COMMERCE_ORDER_CART) {
         order->created = ledger->now;       /* the cart is older than the order that it becomes */
+        commerce_ledger_terms(ledger, order, 0);
     }
 
     commerce_ledger_store(&work);

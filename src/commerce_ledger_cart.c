@@ -2,7 +2,7 @@
  * Copyright (C) ngx_commerce authors
  */
 
-#include "commerce_ledger_coupons.h"
+#include "commerce_ledger_unit.h"
 #include "commerce_rules.h"
 
 
@@ -319,6 +319,10 @@ commerce_ledger_cart_complete(commerce_ledger_t *ledger, commerce_order_t *order
     work = (commerce_ledger_work_t) { .ledger = ledger, .order = order, .failed = work.failed };
     judged.disputed = commerce_ledger_cart_rules(&work, cart) || disputed;
     judged.judged = true;
+
+    if (order->terms.plan != 0) {
+        commerce_ledger_terms(ledger, order, order->terms.plan);    /* now that there are lines */
+    }
 
     if (work.failed) {
         return COMMERCE_R(INTERNAL);

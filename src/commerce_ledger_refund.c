@@ -187,6 +187,7 @@ commerce_ledger_refund_event(commerce_ledger_work_t *work, const commerce_refund
         commerce_write_close(&w, ']');
     }
 
+    commerce_event_write_reversal(&w, order, before, after);
     commerce_ledger_refund_told(&w, refund);
     commerce_write_close(&w, '}');
 
@@ -204,7 +205,8 @@ commerce_ledger_refund_event_size(const commerce_order_t *order, const commerce_
     size_t    size;
     unsigned  i;
 
-    size = commerce_event_order_size(order) + COMMERCE_LEDGER_REFUND_EVENT
+    size = commerce_event_order_size(order) + commerce_event_commission_size(order)
+           + COMMERCE_LEDGER_REFUND_EVENT
            + COMMERCE_LEDGER_ESCAPE * refund->number.len
            + COMMERCE_LEDGER_REFUND_LINE * order->line_count;
 

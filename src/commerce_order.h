@@ -104,6 +104,16 @@ typedef struct {
     int64_t         quantity;           /* pieces, of both */
 } commerce_sale_t;
 
+/* what commissions of the order follow from, as it was when the order was made */
+typedef struct {
+    uint32_t          plan;             /* the plan's version; 0 = there was none */
+    unsigned          cap;              /* basis points that tiers 1 and 2 get together at most */
+    bool              cap_all;          /* ... and everybody else */
+    commerce_rates_t  rates;            /* of an order without lines */
+    commerce_str_t    platform;         /* pays a commission of its own; empty = none does */
+    bool              double_pay;       /* ... and so does the shop */
+} commerce_terms_t;
+
 typedef struct {
     commerce_str_t           user;      /* scope of the key: the verified user; empty = unverified */
     commerce_str_t           key;
@@ -148,6 +158,8 @@ typedef struct {
     bool                     refund_whole;      /* one was of all that is left */
     commerce_fen_t           refund_lineless;   /* what refunds gave back that name no lines ... */
     commerce_fen_t           refund_rest;       /* ... and of freight, where they say so */
+
+    commerce_terms_t         terms;
 } commerce_order_t;
 
 /* whose the order is: the first line's credit, without lines the first that won; NULL = house */

@@ -62,6 +62,7 @@
     X(LINEAGE_UNKNOWN,           DENY, 403, "")                                 \
     X(TIER_UNVERIFIED,           HOLD, 200, "")                                 \
     X(ALREADY_JOINED,            DENY, 409, "")                                 \
+    X(PLATFORM_PAYS,             SOFT, 200, "")                                 \
     /* coupon */                                                                \
     X(COUPON_OK,                 OK,   200, "")                                 \
     X(COUPON_NOT_FOUND,          DENY, 422, "COUPON_NOT_USABLE")                \

@@ -32,6 +32,7 @@
  *   F/<number>           refund          f/<user> 1f <key> 1f <number>  refunds of an order
  *   x/<hash, 12 bytes>   coupon by a code made elsewhere (commerce_imported.h)
  *   X/<campaign, 4 hex>/<file, 16 hex>  how far the import of such codes has come
+ *   z/now, z/<version, 8 hex>   commission plan in force, and each that was
  *   s/<kind>             next free number of persons, groups, rooms, campaigns
  * Each value starts with a format byte; a decoder refuses formats it does not know (COMMERCE_ERROR).
  * Enumerations are stored as their numbers, so that a released enumeration only grows at its end; reasons are
@@ -45,6 +46,7 @@
 #ifndef COMMERCE_RECORD_H
 #define COMMERCE_RECORD_H
 
+#include "commerce_commission.h"
 #include "commerce_notice.h"
 #include "commerce_payment.h"
 #include "store/commerce_store.h"
@@ -211,6 +213,12 @@ int commerce_redemption_read(commerce_reader_t *reader, commerce_str_t request, 
 void commerce_redemption_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_redemption_t *redemption,
     uint64_t version);
 
+/* plan: its version, 0 = the one in force.  write: plan->version is the next one; version: of the record in force */
+int commerce_commission_read(commerce_reader_t *reader, uint32_t plan, commerce_commission_plan_t *found,
+    uint64_t *version);
+void commerce_commission_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_commission_plan_t *plan,
+    uint64_t version);
+
 /* a prefix for scans: "<shop>/<kind>/" */
 commerce_str_t commerce_record_prefix(commerce_arena_t *arena, commerce_str_t shop, char kind);
 /* decoders for scans (values as commerce_view_next gives them) */
@@ -219,6 +227,7 @@ int commerce_coupon_decode(commerce_arena_t *arena, commerce_str_t value, commer
 int commerce_refund_decode(commerce_arena_t *arena, commerce_str_t value, commerce_refund_t *refund);
 int commerce_order_decode(commerce_arena_t *arena, commerce_str_t value, commerce_order_t *order);
 int commerce_campaign_decode(commerce_arena_t *arena, commerce_str_t value, commerce_campaign_t *campaign);
+int commerce_commission_decode(commerce_arena_t *arena, commerce_str_t value, commerce_commission_plan_t *plan);
 int commerce_claim_decode(commerce_str_t value, commerce_claim_t *claim);
 int commerce_redemption_decode(commerce_arena_t *arena, commerce_str_t value, commerce_redemption_t *redemption);
 

@@ -16,6 +16,9 @@
 #define COMMERCE_ORDER_DOUBT_HOLD      8
 #define COMMERCE_ORDER_FLAGS          15
 
+#define COMMERCE_ORDER_CAP_ALL         1        /* bits of the terms' flags */
+#define COMMERCE_ORDER_DOUBLE_PAY      2
+
 #define COMMERCE_DUE_DIGITS           16
 
 
@@ -27,6 +30,8 @@ static void commerce_order_decode_lines(commerce_decoder_t *d, commerce_arena_t 
 static void commerce_order_decode_credits(commerce_decoder_t *d, commerce_order_t *order);
 static void commerce_order_decode_coupons(commerce_decoder_t *d, commerce_order_t *order);
 static void commerce_order_decode_cart(commerce_decoder_t *d, commerce_order_t *order);
+static void commerce_order_decode_terms(commerce_decoder_t *d, commerce_order_t *order);
+static void commerce_order_decode_rates(commerce_decoder_t *d, commerce_rates_t *rates);
 static commerce_reason_t commerce_order_reason(commerce_str_t name);
 static bool commerce_order_storable(const commerce_order_t *order);
 static commerce_str_t commerce_order_encode(commerce_arena_t *arena,
@@ -35,6 +40,7 @@ static size_t commerce_order_room(const commerce_order_t *order);
 static void commerce_order_encode_head(commerce_encoder_t *e, const commerce_order_t *order);
 static void commerce_order_encode_parts(commerce_encoder_t *e, const commerce_order_t *order);
 static void commerce_order_encode_cart(commerce_encoder_t *e, const commerce_order_t *order);
+static void commerce_order_encode_terms(commerce_encoder_t *e, const commerce_order_t *order);
 static void commerce_order_move_due(commerce_txn_t *txn, commerce_str_t shop,
     const commerce_order_t *before, const commerce_order_t *order);
 static void commerce_order_move_doubt(commerce_txn_t *txn, commerce_str_t shop,
@@ -182,6 +188,10 @@ commerce_order_decode(commerce_arena_t *arena, commerce_str_t value, commerce_or
         commerce_order_decode_sale(&d, arena, order);
     }
 
+    if (d.format >= 3) {
+        commerce_order_decode_terms(&d, order);
+    }
+
     return commerce_decode_finish(&d);
 }
 
@@ -322,6 +332,36 @@ commerce_order_decode_cart(commerce_decoder_t *d, commerce_order_t *order)
     for (i = 0; i < order->coupon_count; i++) {
         order->coupons[i].code = commerce_decode_text(d);
     }
+}
+
+
+static void
+commerce_order_decode_terms(commerce_decoder_t *d, commerce_order_t *order)
+{
+    unsigned           i, flags;
+    commerce_terms_t  *terms = &order->terms;
+
+    terms->plan = (uint32_t) commerce_decode_varint(d, UINT32_MAX);
+    terms->platform = commerce_decode_text(d);
+
+    flags = commerce_decode_u8(d, COMMERCE_ORDER_CAP_ALL | COMMERCE_ORDER_DOUBLE_PAY);
+    terms->cap_all = (flags & COMMERCE_ORDER_CAP_ALL) != 0;
+    terms->double_pay = (flags & COMMERCE_ORDER_DOUBLE_PAY) != 0;
+
+    terms->cap = (unsigned) commerce_decode_varint(d, 10000);
+    commerce_order_decode_rates(d, &terms->rates);
+
+    for (i = 0; i < order->line_count; i++) {
+        commerce_order_decode_rates(d, &order->lines[i].rates);
+    }
+}
+
+
+static void
+commerce_order_decode_rates(commerce_decoder_t *d, commerce_rates_t *rates)
+{
+    rates->tier1 = (unsigned) commerce_decode_varint(d, 10000);
+    rates->tier2 = (unsigned) commerce_decode_varint(d, 10000);
 }
 
 
@@ -485,11 +525,17 @@ commerce_order_encode(commerce_arena_t *arena, const commerce_order_t *order)
     commerce_order_encode_parts(&e, order);
 
     if (order->cart != COMMERCE_CART_NONE || order->shop_key
-        || order->state > COMMERCE_ORDER_FAILED || commerce_order_sale_set(order))
+        || order->state > COMMERCE_ORDER_FAILED || commerce_order_sale_set(order)
+        || commerce_commission_told(order))
     {
         commerce_encode_format(&e, 2);
         commerce_order_encode_cart(&e, order);
         commerce_order_encode_sale(&e, order);
+    }
+
+    if (commerce_commission_told(order)) {
+        commerce_encode_format(&e, 3);
+        commerce_order_encode_terms(&e, order);
     }
 
     return commerce_encode_finish(&e);
@@ -525,7 +571,8 @@ commerce_order_room(const commerce_order_t *order)
                 + commerce_codec_room(order->coupons[i].code);
     }
 
-    room += commerce_order_sale_room(order);
+    room += commerce_order_sale_room(order) + commerce_codec_room(order->terms.platform)
+            + (4 + 2 * order->line_count) * COMMERCE_CODEC_VARINT + 1;
 
     return room;
 }
@@ -624,6 +671,27 @@ commerce_order_encode_cart(commerce_encoder_t *e, const commerce_order_t *order)
 
     for (i = 0; i < order->coupon_count; i++) {
         commerce_encode_text(e, order->coupons[i].code);
+    }
+}
+
+
+static void
+commerce_order_encode_terms(commerce_encoder_t *e, const commerce_order_t *order)
+{
+    unsigned                 i;
+    const commerce_terms_t  *terms = &order->terms;
+
+    commerce_encode_varint(e, terms->plan);
+    commerce_encode_text(e, terms->platform);
+    commerce_encode_u8(e, (terms->cap_all ? COMMERCE_ORDER_CAP_ALL : 0)
+                          | (terms->double_pay ? COMMERCE_ORDER_DOUBLE_PAY : 0));
+    commerce_encode_varint(e, terms->cap);
+    commerce_encode_varint(e, terms->rates.tier1);
+    commerce_encode_varint(e, terms->rates.tier2);
+
+    for (i = 0; i < order->line_count; i++) {
+        commerce_encode_varint(e, order->lines[i].rates.tier1);
+        commerce_encode_varint(e, order->lines[i].rates.tier2);
     }
 }
 

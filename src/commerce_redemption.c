@@ -125,7 +125,7 @@ commerce_redemption_rules(commerce_ledger_t *ledger, commerce_use_request_t *use
     const commerce_redemption_request_t *request)
 {
     uint8_t             admits;
-    commerce_line_t     line = { request->sku, 1, request->amount, 0, -1 };
+    commerce_line_t     line = { request->sku, 1, request->amount, 0, -1, { 0, 0 } };
     commerce_facts_t    facts = {
         .user = use->coupon.holder, .now = ledger->now, .store = request->store,
         .seller = request->seller

@@ -27,7 +27,7 @@
 
 #define NGX_COMMERCE_VERSION  "0.1.0"
 #define NGX_COMMERCE_MAGIC    0x4e434f4d
-#define NGX_COMMERCE_ABI      2             /* changes whenever this header or a struct below it does */
+#define NGX_COMMERCE_ABI      3             /* changes whenever this header or a struct below it does */
 
 typedef struct ngx_commerce_case_s  ngx_commerce_case_t;
 
@@ -96,6 +96,8 @@ struct ngx_commerce_case_s {
     unsigned                  redeem_on_paid:1;
     int64_t                   deadline;         /* seconds a reservation lasts */
     commerce_deadline_policy_t  unpaid, in_doubt;
+    commerce_str_t            payer;            /* a platform that pays a commission of its own; empty = none */
+    unsigned                  double_pay:1;     /* ... and so does the shop */
 
     commerce_winner_t         winner;           /* of the first line, or of the page view */
     commerce_reason_t         attribution;      /* ATTR_OK, ATTR_DIRECT, SELF_PURCHASE */

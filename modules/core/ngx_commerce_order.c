@@ -543,6 +543,8 @@ ngx_commerce_order_snapshot(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
     order->unpaid = c->unpaid;
     order->in_doubt = c->in_doubt;
     order->freeze_after = ctx->conf->freeze;
+    order->terms.platform = c->payer;
+    order->terms.double_pay = c->double_pay;
     order->created = c->now;
     order->deadline = c->ncoupons && c->deadline ? c->now + c->deadline : COMMERCE_FOREVER;
     order->credit_count = c->ncredits;

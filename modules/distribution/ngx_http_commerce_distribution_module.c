@@ -5,13 +5,8 @@
  * people join.  The rules are src/commerce_lineage.h.
  */
 
-#include "../core/ngx_commerce.h"
+#include "ngx_http_commerce_distribution.h"
 
-
-typedef struct {
-    ngx_uint_t             tiers;           /* commerce_tiers_t */
-    ngx_uint_t             max;             /* paid tiers: 1 or 2 */
-} ngx_http_commerce_distribution_conf_t;
 
 typedef struct {                            /* commerce_join */
     ngx_commerce_source_t  token, id;
@@ -36,7 +31,7 @@ static char *ngx_http_commerce_tiers_directive(ngx_conf_t *cf, ngx_command_t *cm
 static char *ngx_http_commerce_join_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
-static const ngx_commerce_api_t  *ngx_http_commerce_core;
+const ngx_commerce_api_t  *ngx_http_commerce_distribution_core;
 
 
 static ngx_command_t  ngx_http_commerce_distribution_commands[] = {
@@ -44,6 +39,13 @@ static ngx_command_t  ngx_http_commerce_distribution_commands[] = {
     { ngx_string("commerce_tiers"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_commerce_tiers_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("commerce_commission"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_commerce_commission_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -110,13 +112,13 @@ ngx_http_commerce_lineage(ngx_commerce_case_t *c)
     for (i = 0; i < c->ncredits; i++) {
 
         seller = c->credits[i].contributor ? NULL
-                 : ngx_http_commerce_core->person(c, c->credits[i].seller);
+                 : ngx_http_commerce_distribution_core->person(c, c->credits[i].seller);
 
         if (seller == NULL) {
             continue;
         }
 
-        recruiter = ngx_http_commerce_core->person(c, seller->upline);
+        recruiter = ngx_http_commerce_distribution_core->person(c, seller->upline);
 
         buyer = recruiter && c->verified && commerce_equal(recruiter->user, c->user)
                 ? recruiter->number : c->buyer_person.number;
@@ -126,7 +128,7 @@ ngx_http_commerce_lineage(ngx_commerce_case_t *c)
         c->credits[i].tier2 = lineage.tier2;
         c->credits[i].tier2_id = lineage.tier2 ? lineage.tier2_id : commerce_string("");
 
-        ngx_http_commerce_core->note_reason(c, lineage.reason);
+        ngx_http_commerce_distribution_core->note_reason(c, lineage.reason);
     }
 
     return COMMERCE_R(OK);
@@ -139,7 +141,7 @@ ngx_http_commerce_get_person(void *data, uint64_t number, commerce_person_t *per
     commerce_person_t    *found;
     ngx_commerce_case_t  *c = data;
 
-    found = ngx_http_commerce_core->person(c, number);
+    found = ngx_http_commerce_distribution_core->person(c, number);
 
     if (found == NULL) {
         return COMMERCE_ABSENT;
@@ -244,7 +246,7 @@ ngx_http_commerce_join_parent(ngx_commerce_case_t *c, ngx_http_commerce_join_con
     commerce_token_t   token;
     commerce_reason_t  reason;
 
-    reason = ngx_http_commerce_core->read(c, &jc->token, &text);
+    reason = ngx_http_commerce_distribution_core->read(c, &jc->token, &text);
 
     if (commerce_reason(reason)->class == COMMERCE_CLASS_DENY) {
         return reason;
@@ -255,11 +257,11 @@ ngx_http_commerce_join_parent(ngx_commerce_case_t *c, ngx_http_commerce_join_con
     }
 
     if (reason == COMMERCE_R(OK)) {
-        reason = commerce_token_verify(ngx_http_commerce_core->keyring(c), c->shop, &token, c->now);
+        reason = commerce_token_verify(ngx_http_commerce_distribution_core->keyring(c), c->shop, &token, c->now);
     }
 
     if (reason != COMMERCE_R(OK) || token.seller == 0) {
-        ngx_http_commerce_core->note_reason(c, reason);
+        ngx_http_commerce_distribution_core->note_reason(c, reason);
         return COMMERCE_R(LINEAGE_UNKNOWN);
     }
 
@@ -290,7 +292,7 @@ ngx_http_commerce_join_person(ngx_commerce_case_t *c, ngx_http_commerce_join_con
 
     id = c->user;
 
-    reason = jc->id.type ? ngx_http_commerce_core->read(c, &jc->id, &id) : COMMERCE_R(OK);
+    reason = jc->id.type ? ngx_http_commerce_distribution_core->read(c, &jc->id, &id) : COMMERCE_R(OK);
 
     if (commerce_reason(reason)->class == COMMERCE_CLASS_DENY) {
         return reason;
@@ -329,15 +331,15 @@ ngx_http_commerce_join_answer(ngx_commerce_case_t *c, commerce_person_t *person,
     commerce_lineage_of(parent, 0, ngx_http_commerce_get_person, c, &lineage);
     depth = lineage.depth + 1;
 
-    if (ngx_http_commerce_core->event_start(c, &w, "join") != NGX_OK) {
+    if (ngx_http_commerce_distribution_core->event_start(c, &w, "join") != NGX_OK) {
         return COMMERCE_R(INTERNAL);
     }
 
     commerce_write_text(&w, "seller", person->id);
     commerce_write_text(&w, "upline", parent->id);
     commerce_write_int(&w, "depth", depth);
-    commerce_write_text(&w, "buyer", ngx_http_commerce_core->pseudonym(c));
-    ngx_http_commerce_core->event_money(c, &w);
+    commerce_write_text(&w, "buyer", ngx_http_commerce_distribution_core->pseudonym(c));
+    ngx_http_commerce_distribution_core->event_money(c, &w);
 
     buffer = commerce_alloc(&c->arena, 2048);
     if (buffer == NULL) {
@@ -368,10 +370,13 @@ ngx_http_commerce_join_answer(ngx_commerce_case_t *c, commerce_person_t *person,
 static ngx_int_t
 ngx_http_commerce_distribution_preconfiguration(ngx_conf_t *cf)
 {
-    ngx_http_commerce_core = ngx_commerce_core(cf, "ngx_http_commerce_distribution_module");
+    ngx_http_commerce_distribution_core = ngx_commerce_core(cf, "ngx_http_commerce_distribution_module");
 
-    if (ngx_http_commerce_core == NULL
-        || ngx_http_commerce_core->stage(cf, NGX_COMMERCE_STAGE_LINEAGE, ngx_http_commerce_lineage) != NGX_OK)
+    if (ngx_http_commerce_distribution_core == NULL
+        || ngx_http_commerce_distribution_core->stage(cf, NGX_COMMERCE_STAGE_LINEAGE, ngx_http_commerce_lineage)
+           != NGX_OK
+        || ngx_http_commerce_distribution_core->stage(cf, NGX_COMMERCE_STAGE_LINEAGE, ngx_http_commerce_commission)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -406,6 +411,11 @@ ngx_http_commerce_distribution_merge_loc_conf(ngx_conf_t *cf, void *parent, void
     ngx_conf_merge_uint_value(conf->tiers, prev->tiers, COMMERCE_TIERS_STRICT);
     ngx_conf_merge_uint_value(conf->max, prev->max, COMMERCE_TIERS);
 
+    if (conf->platform.type == 0) {
+        conf->platform = prev->platform;
+        conf->double_pay = prev->double_pay;
+    }
+
     return NGX_CONF_OK;
 }
 
@@ -416,7 +426,7 @@ ngx_http_commerce_tiers_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
     ngx_str_t                              *value;
     ngx_http_commerce_distribution_conf_t  *dcf = conf;
 
-    ngx_http_commerce_core->note(cf);
+    ngx_http_commerce_distribution_core->note(cf);
 
     if (dcf->tiers != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
@@ -431,7 +441,7 @@ ngx_http_commerce_tiers_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
         dcf->tiers = COMMERCE_TIERS_PAY;
 
     } else {
-        return ngx_http_commerce_core->invalid(cf, &value[1], "strict, pay");
+        return ngx_http_commerce_distribution_core->invalid(cf, &value[1], "strict, pay");
     }
 
     dcf->max = COMMERCE_TIERS;
@@ -442,7 +452,7 @@ ngx_http_commerce_tiers_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
             dcf->max = 1;
 
         } else if (ngx_strcmp(value[2].data, "max=2") != 0) {
-            return ngx_http_commerce_core->invalid(cf, &value[2],
+            return ngx_http_commerce_distribution_core->invalid(cf, &value[2],
                                              "max=1, max=2 (more than two tiers are against the law)");
         }
     }
@@ -479,13 +489,13 @@ ngx_http_commerce_join_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             prefix = 3;
 
         } else {
-            return ngx_http_commerce_core->invalid(cf, &value[i], "token=, id=");
+            return ngx_http_commerce_distribution_core->invalid(cf, &value[i], "token=, id=");
         }
 
         s.data = value[i].data + prefix;
         s.len = value[i].len - prefix;
 
-        rv = ngx_http_commerce_core->source(cf, &s, NGX_COMMERCE_SOURCE_VALUE|NGX_COMMERCE_SOURCE_BODY,
+        rv = ngx_http_commerce_distribution_core->source(cf, &s, NGX_COMMERCE_SOURCE_VALUE|NGX_COMMERCE_SOURCE_BODY,
                                             source);
         if (rv != NGX_CONF_OK) {
             return rv;
@@ -496,6 +506,6 @@ ngx_http_commerce_join_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs token=, for example token=$arg_st";
     }
 
-    return ngx_http_commerce_core->action(cf, NGX_HTTP_POST, ngx_http_commerce_join, jc) == NGX_OK
+    return ngx_http_commerce_distribution_core->action(cf, NGX_HTTP_POST, ngx_http_commerce_join, jc) == NGX_OK
            ? NGX_CONF_OK : NGX_CONF_ERROR;
 }

@@ -52,6 +52,14 @@ static const commerce_cli_command_t  cli_commands[] = {
       "what is wrong or suspicious about it; needs no store" },
     { "campaign", "list", commerce_cli_campaign_list, "",
       "number, id, state, from, until, minted, used" },
+    { "commission", "put", commerce_cli_commission_put, "FILE.json",
+      "make or replace the commission plan" },
+    { "commission", "get", commerce_cli_commission_get, "[VERSION]",
+      "the plan in force, or an earlier one, as its JSON file" },
+    { "commission", "diff", commerce_cli_commission_diff, "FILE.json",
+      "what putting the file would change" },
+    { "commission", "lint", commerce_cli_commission_lint, "FILE.json",
+      "what is wrong or suspicious about it; needs no store" },
     { "coupon", "mint", commerce_cli_coupon_mint, "CAMPAIGN COUNT [--holder USER]",
       "new codes as CSV" },
     { "coupon", "import", commerce_cli_coupon_import,
@@ -352,5 +360,5 @@ cli_help(FILE *to)
             "coupon reconcile: columns in any order: state (placed, paid, cancelled or absent), key (and its\n"
             "  user) or id; amount, and coupons behind spaces, are compared if they are there; exit\n"
             "  code 1 when something differs\n"
-            "exit codes: 0 done, 1 refused or failed, 2 usage, 3 campaign diff or lint found something\n");
+            "exit codes: 0 done, 1 refused or failed, 2 usage, 3 diff or lint found something\n");
 }

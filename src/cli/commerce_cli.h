@@ -145,6 +145,15 @@ int commerce_cli_zone(commerce_arena_t *arena, commerce_str_t name, commerce_zon
 typedef int (*commerce_cli_shop_work_t)(commerce_cli_t *cli, void *data);
 int commerce_cli_each_shop(commerce_cli_t *cli, commerce_cli_shop_work_t work, void *data);
 
+/* about a file of an operator's (data: commerce_cli_sentences_t): what is wrong, on stderr; what is suspicious */
+typedef struct {
+    commerce_cli_t  *cli;
+    const char      *path;
+} commerce_cli_sentences_t;
+
+void commerce_cli_wrong(void *data, const char *sentence);
+void commerce_cli_suspicious(void *data, const char *sentence);
+
 /* a broken or unreadable record */
 int commerce_cli_unreadable(commerce_cli_t *cli, const char *what, commerce_str_t id);
 
@@ -175,6 +184,10 @@ int commerce_cli_campaign_put(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_campaign_diff(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_campaign_get(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_campaign_lint(commerce_cli_t *cli, int argc, char **argv);
+int commerce_cli_commission_put(commerce_cli_t *cli, int argc, char **argv);
+int commerce_cli_commission_get(commerce_cli_t *cli, int argc, char **argv);
+int commerce_cli_commission_diff(commerce_cli_t *cli, int argc, char **argv);
+int commerce_cli_commission_lint(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_campaign_list(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_coupon_mint(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_coupon_list(commerce_cli_t *cli, int argc, char **argv);

@@ -29,15 +29,7 @@ typedef struct {
     unsigned            count;
 } campaign_text_t;
 
-/* whose sentences they are */
-typedef struct {
-    commerce_cli_t  *cli;
-    const char      *path;
-} campaign_sentences_t;
-
-
 static int campaign_file(commerce_cli_t *cli, const char *path, commerce_campaign_t *campaign);
-static void campaign_wrong(void *data, const char *sentence);
 static int campaign_put_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static int campaign_promoter(commerce_cli_t *cli, const campaign_put_t *put, uint64_t *number);
 static int campaign_find(commerce_cli_t *cli, commerce_str_t id, commerce_campaign_t *campaign);
@@ -48,7 +40,6 @@ static const campaign_member_t *campaign_member(const campaign_text_t *text, con
 static void campaign_print(commerce_cli_t *cli, const campaign_text_t *text);
 static bool campaign_print_diff(commerce_cli_t *cli, const campaign_text_t *file,
     const campaign_text_t *stored);
-static void campaign_suspicious(void *data, const char *sentence);
 static int campaign_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
 
 
@@ -89,25 +80,16 @@ commerce_cli_campaign_put(commerce_cli_t *cli, int argc, char **argv)
 static int
 campaign_file(commerce_cli_t *cli, const char *path, commerce_campaign_t *campaign)
 {
-    commerce_str_t        json;
-    campaign_sentences_t  sentences = { cli, path };
+    commerce_str_t            json;
+    commerce_cli_sentences_t  sentences = { cli, path };
 
     if (commerce_cli_file(cli, path, CAMPAIGN_FILE_MAX, &json) != COMMERCE_CLI_OK) {
         return COMMERCE_CLI_FAILED;
     }
 
-    return commerce_campaign_parse(cli->arena, json, commerce_cli_zone, campaign, campaign_wrong,
+    return commerce_campaign_parse(cli->arena, json, commerce_cli_zone, campaign, commerce_cli_wrong,
                                    &sentences) == COMMERCE_OK
            ? COMMERCE_CLI_OK : COMMERCE_CLI_FAILED;
-}
-
-
-static void
-campaign_wrong(void *data, const char *sentence)
-{
-    campaign_sentences_t  *sentences = data;
-
-    (void) commerce_cli_fail(sentences->cli, "%s: %s", sentences->path, sentence);
 }
 
 
@@ -423,9 +405,9 @@ campaign_print_diff(commerce_cli_t *cli, const campaign_text_t *file,
 int
 commerce_cli_campaign_lint(commerce_cli_t *cli, int argc, char **argv)
 {
-    commerce_time_t       now;
-    commerce_campaign_t   campaign;
-    campaign_sentences_t  sentences;
+    commerce_time_t           now;
+    commerce_campaign_t       campaign;
+    commerce_cli_sentences_t  sentences;
 
     if (argc != 2) {
         return COMMERCE_CLI_USAGE;
@@ -437,19 +419,10 @@ commerce_cli_campaign_lint(commerce_cli_t *cli, int argc, char **argv)
         return COMMERCE_CLI_FAILED;
     }
 
-    sentences = (campaign_sentences_t) { cli, argv[1] };
+    sentences = (commerce_cli_sentences_t) { cli, argv[1] };
 
-    return commerce_campaign_lint(&campaign, now, campaign_suspicious, &sentences) == 0
+    return commerce_campaign_lint(&campaign, now, commerce_cli_suspicious, &sentences) == 0
            ? COMMERCE_CLI_OK : COMMERCE_CLI_FOUND;
-}
-
-
-static void
-campaign_suspicious(void *data, const char *sentence)
-{
-    campaign_sentences_t  *sentences = data;
-
-    fprintf(sentences->cli->out, "%s: %s\n", sentences->path, sentence);
 }
 
 

@@ -103,7 +103,7 @@ commerce_cli_check_records(commerce_cli_check_t *check)
     int          rc;
     const char  *kind;
 
-    for (kind = "pPugGlLbkKcywoidehqQmMFfsxX"; *kind != '\0'; kind++) {
+    for (kind = "pPugGlLbkKcywoidehqQmMFfsxXz"; *kind != '\0'; kind++) {
         rc = commerce_cli_scan(check->cli, *kind, check_visit, check);
 
         if (rc != COMMERCE_CLI_OK) {
@@ -190,6 +190,9 @@ check_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data
         break;
     case 'X':
         check_import(check, record, name);
+        break;
+    case 'z':
+        commerce_cli_check_commission(check, record, name);
         break;
     default:
         break;

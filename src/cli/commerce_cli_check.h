@@ -78,4 +78,7 @@ int commerce_cli_tally_use(commerce_cli_check_t *check, const commerce_coupon_t 
 int commerce_cli_tally(commerce_cli_check_t *check);
 void commerce_cli_tally_done(commerce_cli_check_t *check);
 
+/* commerce_cli_check_commission.c: a record of kind z */
+void commerce_cli_check_commission(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name);
+
 #endif

@@ -666,6 +666,24 @@ cli_next_shop(commerce_cli_t *cli, commerce_str_t *shop)
 }
 
 
+void
+commerce_cli_wrong(void *data, const char *sentence)
+{
+    commerce_cli_sentences_t  *sentences = data;
+
+    (void) commerce_cli_fail(sentences->cli, "%s: %s", sentences->path, sentence);
+}
+
+
+void
+commerce_cli_suspicious(void *data, const char *sentence)
+{
+    commerce_cli_sentences_t  *sentences = data;
+
+    fprintf(sentences->cli->out, "%s: %s\n", sentences->path, sentence);
+}
+
+
 int
 commerce_cli_unreadable(commerce_cli_t *cli, const char *what, commerce_str_t id)
 {

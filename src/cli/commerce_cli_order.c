@@ -263,8 +263,9 @@ order_print(commerce_cli_t *cli, const commerce_order_t *order)
 static int
 order_write(commerce_cli_t *cli, commerce_write_t *w, const commerce_order_t *order)
 {
-    int   rc;
-    char  policy[20];
+    int                 rc;
+    char                policy[20];
+    commerce_balance_t  balance;
 
     commerce_write_open(w, NULL, '{');
     commerce_write_text(w, "key", order->key);
@@ -305,6 +306,9 @@ order_write(commerce_cli_t *cli, commerce_write_t *w, const commerce_order_t *or
     order_write_lines(w, order);
     order_write_credits(w, order);
     order_write_coupons(w, order);
+
+    commerce_refund_balance(order, &balance);
+    commerce_event_write_commission(w, order, order->paid ? &balance : NULL);
 
     rc = commerce_cli_order_sale(cli, w, order);
     commerce_write_close(w, '}');
@@ -358,6 +362,7 @@ order_write_lines(commerce_write_t *w, const commerce_order_t *order)
             credit = &order->credits[line->credit];
             commerce_write_optional(w, "seller", credit->seller_id);
             commerce_write_optional(w, "tier2", credit->tier2_id);
+            commerce_event_write_rates(w, order, &line->rates);
         }
 
         commerce_write_close(w, '}');

@@ -16,6 +16,8 @@ static bool replay_order_state(replay_t *r, commerce_order_t *order, bool known)
 static unsigned replay_order_rank(commerce_order_state_t state);
 static bool replay_order_parts(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
 static bool replay_order_lines(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
+static void replay_terms(replay_t *r, commerce_order_t *order);
+static void replay_rates(replay_t *r, const char *part, commerce_rates_t *rates);
 static int replay_credit(commerce_cli_t *cli, replay_t *r, commerce_order_t *order, const char *pointer);
 static void replay_order_id(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
 static void replay_order_uses(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
@@ -199,7 +201,55 @@ replay_order_parts(commerce_cli_t *cli, replay_t *r, commerce_order_t *order)
         order->policy = strtoull(hex, NULL, 16);
     }
 
+    replay_terms(r, order);
+
     return replay_order_lines(cli, r, order);
+}
+
+
+/* what commissions follow from; the rates of lines stand with them */
+static void
+replay_terms(replay_t *r, commerce_order_t *order)
+{
+    int64_t            number;
+    commerce_str_t     text;
+    commerce_terms_t  *terms = &order->terms;
+
+    if (commerce_cli_event_number(r->event, "/commission/plan", &number) && number > 0 && number <= UINT32_MAX) {
+        terms->plan = (uint32_t) number;
+    }
+
+    if (commerce_cli_event_number(r->event, "/commission/cap", &number) && number >= 0 && number <= 10000) {
+        terms->cap = (unsigned) number;
+    }
+
+    terms->cap_all = commerce_cli_replay_text(r, "/commission/cap_over", &text)
+                     && commerce_equal(text, commerce_string("all"));
+    terms->double_pay = commerce_cli_replay_text(r, "/commission/double_pay", &text)
+                        && commerce_equal(text, commerce_string("allow"));
+
+    (void) commerce_cli_replay_text(r, "/commission/platform", &terms->platform);
+    replay_rates(r, "/commission", &terms->rates);
+}
+
+
+static void
+replay_rates(replay_t *r, const char *part, commerce_rates_t *rates)
+{
+    char     pointer[64];
+    int64_t  number;
+
+    snprintf(pointer, sizeof(pointer), "%s/rate1", part);
+
+    if (commerce_cli_event_number(r->event, pointer, &number) && number >= 0 && number <= 10000) {
+        rates->tier1 = (unsigned) number;
+    }
+
+    snprintf(pointer, sizeof(pointer), "%s/rate2", part);
+
+    if (commerce_cli_event_number(r->event, pointer, &number) && number >= 0 && number <= 10000) {
+        rates->tier2 = (unsigned) number;
+    }
 }
 
 
@@ -241,6 +291,7 @@ replay_order_lines(commerce_cli_t *cli, replay_t *r, commerce_order_t *order)
         line->discount = commerce_cli_replay_fen(r, pointer);
         snprintf(pointer, sizeof(pointer), "/lines/%u", i);
         line->credit = replay_credit(cli, r, order, pointer);
+        replay_rates(r, pointer, &line->rates);
     }
 
     order->line_count = count;

@@ -128,7 +128,7 @@ order(const char *user, const char *key)
 {
     int                     tag;
     uint8_t                 admits[1];
-    commerce_line_t         line = { S("A"), 1, next.amount, 0, -1 };
+    commerce_line_t         line = { S("A"), 1, next.amount, 0, -1, { 0, 0 } };
     commerce_facts_t        facts = { .user = commerce_cstr(user), .now = now };
     commerce_order_t        o;
     commerce_reason_t       reason;

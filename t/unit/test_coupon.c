@@ -31,7 +31,7 @@ test_open(void)
 {
     uint8_t              admits[1];
     commerce_fen_t       discount;
-    commerce_line_t      line = { S("A"), 1, 5000, 0, -1 };
+    commerce_line_t      line = { S("A"), 1, 5000, 0, -1, { 0, 0 } };
     commerce_coupon_t    coupon = { .campaign = 1, .serial = 3 };
     commerce_campaign_t  c = campaign();
 
@@ -78,7 +78,7 @@ test_amounts(void)
     commerce_campaign_t  c = campaign();
 
     commerce_line_t  lines[3] = {
-        { S("A"), 1, 9999, 0, -1 }, { S("B"), 2, 3333, 0, -1 }, { S("C"), 1, 1, 0, -1 }
+        { S("A"), 1, 9999, 0, -1, { 0, 0 } }, { S("B"), 2, 3333, 0, -1, { 0, 0 } }, { S("C"), 1, 1, 0, -1, { 0, 0 } }
     };
 
     /* 15 % of 13333 = 1999.95, half up 2000; 1499.887 + 499.9625 + 0.15 by largest remainder */
@@ -144,7 +144,7 @@ test_unknown_amounts(void)
     commerce_coupon_t    coupon = { .campaign = 1 };
     commerce_campaign_t  c = campaign();
 
-    commerce_line_t  lines[2] = { { S("A"), 1, 5000, 0, -1 }, { S("B"), 1, -1, 0, -1 } };
+    commerce_line_t  lines[2] = { { S("A"), 1, 5000, 0, -1, { 0, 0 } }, { S("B"), 1, -1, 0, -1, { 0, 0 } } };
 
     is_reason(commerce_coupon_check(&c, &coupon, FACTS("u", 150), lines, 2, admits, &discount), OK,
               "one line names no amount");

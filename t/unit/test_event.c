@@ -102,8 +102,8 @@ order(commerce_order_t *o, commerce_line_t *lines)
 {
     memset(o, 0, sizeof(*o));
 
-    lines[0] = (commerce_line_t) { S("A"), 1, 9999, 1500, 0 };
-    lines[1] = (commerce_line_t) { S("B"), 2, -1, 500, -1 };
+    lines[0] = (commerce_line_t) { S("A"), 1, 9999, 1500, 0, { 0, 0 } };
+    lines[1] = (commerce_line_t) { S("B"), 2, -1, 500, -1, { 0, 0 } };
 
     o->user = S("openid-of-somebody");
     o->key = S("k\"1");
@@ -204,7 +204,7 @@ test_largest(void)
         o.coupon_count = COMMERCE_COUPONS_MAX;
 
         for (i = 0; i < COMMERCE_LINES_MAX; i++) {
-            lines[i] = (commerce_line_t) { id, INT64_MIN, INT64_MAX, INT64_MIN, (int) i % 8 };
+            lines[i] = (commerce_line_t) { id, INT64_MIN, INT64_MAX, INT64_MIN, (int) i % 8, { 0, 0 } };
         }
 
         for (i = 0; i < COMMERCE_CREDITS_MAX; i++) {

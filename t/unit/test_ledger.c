@@ -196,9 +196,9 @@ new_order(const char *user, const char *key, commerce_line_t *lines)
 
     memset(&o, 0, sizeof(o));
 
-    lines[0] = (commerce_line_t) { S("A"), 1, 9999, 0, 0 };
-    lines[1] = (commerce_line_t) { S("B"), 2, 3333, 0, -1 };
-    lines[2] = (commerce_line_t) { S("C"), 1, 1, 0, 0 };
+    lines[0] = (commerce_line_t) { S("A"), 1, 9999, 0, 0, { 0, 0 } };
+    lines[1] = (commerce_line_t) { S("B"), 2, 3333, 0, -1, { 0, 0 } };
+    lines[2] = (commerce_line_t) { S("C"), 1, 1, 0, 0, { 0, 0 } };
 
     o.user = commerce_cstr(user);
     o.key = commerce_cstr(key);

@@ -733,7 +733,7 @@ fill_order(commerce_order_t *o, commerce_line_t *lines, unsigned count)
 
     for (i = 0; i < count; i++) {
         lines[i] = (commerce_line_t) {
-            S("SKU"), i + 1, 100 * (int64_t) i - 1, i, (int) (i % 9) - 1
+            S("SKU"), i + 1, 100 * (int64_t) i - 1, i, (int) (i % 9) - 1, { 0, 0 }
         };
     }
 

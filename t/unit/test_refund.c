@@ -81,9 +81,9 @@ test_paid(void)
     commerce_order_t    o;
     commerce_balance_t  b;
 
-    lines[0] = (commerce_line_t) { S("a"), 2, 1000, 100, -1 };
-    lines[1] = (commerce_line_t) { S("b"), 1, 500, 0, -1 };
-    lines[2] = (commerce_line_t) { S("c"), 1, 100, 100, -1 };
+    lines[0] = (commerce_line_t) { S("a"), 2, 1000, 100, -1, { 0, 0 } };
+    lines[1] = (commerce_line_t) { S("b"), 1, 500, 0, -1, { 0, 0 } };
+    lines[2] = (commerce_line_t) { S("c"), 1, 100, 100, -1, { 0, 0 } };
 
     o = order(3, 50);
     is_lines(&o, "900 500 0", "amounts less discounts");
@@ -123,8 +123,8 @@ test_lines(void)
     commerce_refund_line_t  two[2] = { { S("b"), 0, 500, 0 }, { S(""), 1, 600, 1 } };
     commerce_refund_line_t  none = { S("z"), 0, 1, 0 }, zero = { S(""), 0, 1, 0 };
 
-    lines[0] = (commerce_line_t) { S("a"), 2, 1000, 100, -1 };
-    lines[1] = (commerce_line_t) { S("b"), 1, 500, 0, -1 };
+    lines[0] = (commerce_line_t) { S("a"), 2, 1000, 100, -1, { 0, 0 } };
+    lines[1] = (commerce_line_t) { S("b"), 1, 500, 0, -1, { 0, 0 } };
 
     o = order(2, 50);
     before = o;
@@ -175,9 +175,9 @@ test_spread(void)
     commerce_order_t        o;
     commerce_refund_line_t  one = { S(""), 1, 100, 0 }, group = { S("b"), 0, 150, 0 };
 
-    lines[0] = (commerce_line_t) { S("a"), 1, 100, 0, -1 };
-    lines[1] = (commerce_line_t) { S("b"), 1, 100, 0, -1 };
-    lines[2] = (commerce_line_t) { S("b"), 1, 100, 0, -1 };
+    lines[0] = (commerce_line_t) { S("a"), 1, 100, 0, -1, { 0, 0 } };
+    lines[1] = (commerce_line_t) { S("b"), 1, 100, 0, -1, { 0, 0 } };
+    lines[2] = (commerce_line_t) { S("b"), 1, 100, 0, -1, { 0, 0 } };
 
     o = order(3, 0);
     is_reason(refund(&o, 100, 0, NULL, 0), OK, "a third");
@@ -205,8 +205,8 @@ test_whole(void)
     commerce_order_t    o;
     commerce_balance_t  b;
 
-    lines[0] = (commerce_line_t) { S("a"), 1, 70, 0, -1 };
-    lines[1] = (commerce_line_t) { S("b"), 1, 30, 0, -1 };
+    lines[0] = (commerce_line_t) { S("a"), 1, 70, 0, -1, { 0, 0 } };
+    lines[1] = (commerce_line_t) { S("b"), 1, 30, 0, -1, { 0, 0 } };
 
     o = order(2, 10);
     is_reason(refund(&o, 40, 0, NULL, 0), OK, "a part");
@@ -239,7 +239,8 @@ test_orders(void)
 
         for (i = 0; i < count; i++) {
             lines[i] = (commerce_line_t) {
-                rand() % 3 ? commerce_string("x") : commerce_string("y"), 1, 1 + rand() % 500, 0, -1
+                rand() % 3 ? commerce_string("x") : commerce_string("y"), 1, 1 + rand() % 500, 0, -1,
+                { 0, 0 }
             };
         }
 

@@ -38,7 +38,7 @@ static order_t
 order(commerce_fen_t a, commerce_fen_t b)
 {
     return (order_t) {
-        { { S("A"), 1, a, 0, -1 }, { S("B"), 2, b, 0, -1 } }, 2, { .user = S("u"), .now = NOW }, -1
+        { { S("A"), 1, a, 0, -1, { 0, 0 } }, { S("B"), 2, b, 0, -1, { 0, 0 } } }, 2, { .user = S("u"), .now = NOW }, -1
     };
 }
 

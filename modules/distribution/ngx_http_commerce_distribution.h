@@ -1,0 +1,31 @@
+/*
+ * Copyright (C) ngx_commerce authors
+ *
+ * Inside the distribution module: how its files meet.
+ *
+ *   ngx_http_commerce_distribution_module.c  the module, its stage, commerce_tiers, commerce_join
+ *   ngx_http_commerce_commission.c           commerce_commission
+ */
+
+#ifndef NGX_HTTP_COMMERCE_DISTRIBUTION_H
+#define NGX_HTTP_COMMERCE_DISTRIBUTION_H
+
+#include "../core/ngx_commerce.h"
+
+
+typedef struct {
+    ngx_uint_t             tiers;           /* commerce_tiers_t */
+    ngx_uint_t             max;             /* paid tiers: 1 or 2 */
+    ngx_commerce_source_t  platform;        /* commerce_commission: pays a commission of its own */
+    ngx_uint_t             double_pay;      /* ... and so does the shop */
+} ngx_http_commerce_distribution_conf_t;
+
+
+extern ngx_module_t               ngx_http_commerce_distribution_module;
+extern const ngx_commerce_api_t  *ngx_http_commerce_distribution_core;
+
+/* ngx_http_commerce_commission.c */
+char *ngx_http_commerce_commission_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+commerce_reason_t ngx_http_commerce_commission(ngx_commerce_case_t *c);
+
+#endif
