@@ -14,6 +14,7 @@
 
 #include <openssl/crypto.h>
 
+#include "commerce_file.h"
 #include "commerce_mac.h"
 #include "commerce_write.h"
 
@@ -34,8 +35,6 @@ typedef struct {
 
 static int commerce_keyring_fail(const commerce_keyring_error_t *error, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-static char *commerce_keyring_read(const commerce_keyring_error_t *error, size_t *len);
-static char *commerce_keyring_read_fd(int fd, const commerce_keyring_error_t *error, size_t *len);
 static int commerce_keyring_parse(commerce_keyring_t *ring, const char *text, size_t len,
     const commerce_keyring_error_t *error);
 static int commerce_keyring_parse_root(commerce_keyring_t *ring, const cJSON *root,
@@ -62,13 +61,16 @@ commerce_keyring_t *
 commerce_keyring_load(const char *path, char *error, size_t error_size)
 {
     int                       rc;
-    char                     *text;
-    size_t                    len;
+    char                      problem[256];
+    commerce_file_t           file;
     commerce_keyring_t       *ring;
     commerce_keyring_error_t  err = { path, error, error_size };
 
-    text = commerce_keyring_read(&err, &len);
-    if (text == NULL) {
+    if (commerce_file_read(path, COMMERCE_KEYRING_FILE_MAX, &file, problem, sizeof(problem)) != COMMERCE_OK
+        || commerce_file_private(&file, problem, sizeof(problem)) != COMMERCE_OK)
+    {
+        commerce_file_free(&file);
+        commerce_keyring_fail(&err, "%s", problem);
         return NULL;
     }
 
@@ -78,11 +80,10 @@ commerce_keyring_load(const char *path, char *error, size_t error_size)
         rc = commerce_keyring_fail(&err, "cannot be loaded: no memory, or no HMAC-SHA256 and "
                                    "HKDF in the cryptographic library");
     } else {
-        rc = commerce_keyring_parse(ring, text, len, &err);
+        rc = commerce_keyring_parse(ring, file.text, file.len, &err);
     }
 
-    OPENSSL_cleanse(text, len);
-    free(text);
+    commerce_file_free(&file);
 
     if (rc != COMMERCE_OK) {
         commerce_keyring_free(ring);
@@ -140,77 +141,6 @@ commerce_keyring_fail(const commerce_keyring_error_t *error, const char *fmt, ..
     }
 
     return COMMERCE_ERROR;
-}
-
-
-static char *
-commerce_keyring_read(const commerce_keyring_error_t *error, size_t *len)
-{
-    int    fd;
-    char  *text;
-
-    /* not to hang on a pipe that stands in the file's place */
-    fd = open(error->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-    if (fd == -1) {
-        commerce_keyring_fail(error, "cannot be opened: %s", strerror(errno));
-        return NULL;
-    }
-
-    text = commerce_keyring_read_fd(fd, error, len);
-
-    close(fd);
-
-    return text;
-}
-
-
-static char *
-commerce_keyring_read_fd(int fd, const commerce_keyring_error_t *error, size_t *len)
-{
-    char         *text;
-    ssize_t       n;
-    struct stat   st;
-
-    if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
-        commerce_keyring_fail(error, "is not a regular file");
-        return NULL;
-    }
-
-    if ((st.st_mode & 077) != 0) {
-        commerce_keyring_fail(error, "has mode %04o: its group and others must have no access "
-                              "(chmod 600)", (unsigned) st.st_mode & 07777);
-        return NULL;
-    }
-
-    if (st.st_size > COMMERCE_KEYRING_FILE_MAX) {
-        commerce_keyring_fail(error, "is longer than %d bytes", COMMERCE_KEYRING_FILE_MAX);
-        return NULL;
-    }
-
-    text = calloc(1, COMMERCE_KEYRING_FILE_MAX + 1);
-    if (text == NULL) {
-        commerce_keyring_fail(error, "cannot be read: no memory");
-        return NULL;
-    }
-
-    *len = 0;
-
-    do {
-        n = read(fd, text + *len, COMMERCE_KEYRING_FILE_MAX - *len);
-
-        if (n == -1 && errno != EINTR) {
-            commerce_keyring_fail(error, "cannot be read: %s", strerror(errno));
-            OPENSSL_cleanse(text, *len);
-            free(text);
-            return NULL;
-        }
-
-        *len += (n > 0) ? (size_t) n : 0;
-
-    } while (n != 0);
-
-    return text;
 }
 
 

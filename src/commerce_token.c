@@ -4,6 +4,7 @@
 
 #include <openssl/crypto.h>
 
+#include "commerce_base64.h"
 #include "commerce_token.h"
 #include "commerce_write.h"
 
@@ -14,42 +15,22 @@
 #define COMMERCE_TOKEN_FLAGS     (COMMERCE_TOKEN_REWARD | COMMERCE_TOKEN_TEST)
 #define COMMERCE_TOKEN_DAY       86400
 
-#define BAD  0x80
 
-
-static bool commerce_token_decode(const char *text, uint8_t raw[COMMERCE_TOKEN_SIZE]);
 static bool commerce_token_shape(const commerce_token_t *token);
 static void commerce_token_pack(const commerce_token_t *token, uint8_t *raw);
 static uint64_t commerce_token_get(const uint8_t *p, size_t len);
 static void commerce_token_put(uint8_t *p, size_t len, uint64_t n);
 
 
-static const uint8_t  commerce_token_values[256] = {
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,  62, BAD, BAD,
-     52,  53,  54,  55,  56,  57,  58,  59,  60,  61, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD,   0,   1,   2,   3,   4,   5,   6,   7,   8,   9,  10,  11,  12,  13,  14,
-     15,  16,  17,  18,  19,  20,  21,  22,  23,  24,  25, BAD, BAD, BAD, BAD,  63,
-    BAD,  26,  27,  28,  29,  30,  31,  32,  33,  34,  35,  36,  37,  38,  39,  40,
-     41,  42,  43,  44,  45,  46,  47,  48,  49,  50,  51, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD
-};
-
-
 commerce_reason_t
 commerce_token_parse(commerce_str_t text, commerce_token_t *token)
 {
+    size_t    len;
     uint64_t  context, expiry;
 
-    if (text.len != COMMERCE_TOKEN_TEXT || !commerce_token_decode(text.data, token->raw)) {
+    if (text.len != COMMERCE_TOKEN_TEXT
+        || commerce_base64url_decode(text, token->raw, &len) != COMMERCE_OK)
+    {
         return COMMERCE_R(TOKEN_MALFORMED);
     }
 
@@ -173,35 +154,6 @@ commerce_token_issue(commerce_keyring_t *ring, commerce_str_t shop, commerce_tok
     commerce_base64url(token->raw, COMMERCE_TOKEN_SIZE, out);
 
     return COMMERCE_OK;
-}
-
-
-static bool
-commerce_token_decode(const char *text, uint8_t raw[COMMERCE_TOKEN_SIZE])
-{
-    size_t          i;
-    uint8_t         bad;
-    uint32_t        n;
-    const uint8_t  *p;
-
-    bad = 0;
-    p = (const uint8_t *) text;
-
-    for (i = 0; i < COMMERCE_TOKEN_SIZE; i += 3, p += 4) {
-        bad |= commerce_token_values[p[0]] | commerce_token_values[p[1]]
-               | commerce_token_values[p[2]] | commerce_token_values[p[3]];
-
-        n = (uint32_t) commerce_token_values[p[0]] << 18
-            | (uint32_t) commerce_token_values[p[1]] << 12
-            | (uint32_t) commerce_token_values[p[2]] << 6
-            | commerce_token_values[p[3]];
-
-        raw[i] = (uint8_t) (n >> 16);
-        raw[i + 1] = (uint8_t) (n >> 8);
-        raw[i + 2] = (uint8_t) n;
-    }
-
-    return (bad & BAD) == 0;
 }
 
 

@@ -3,6 +3,7 @@
  */
 
 #include "tap.h"
+#include "commerce_base64.h"
 #include "commerce_write.h"
 
 
@@ -20,6 +21,7 @@ static void test_every_size(void);
 static int64_t test_sample(char *buffer, size_t size);
 static void test_base64url(void);
 static void test_base64url_long(void);
+static void test_base64url_decode(void);
 static void test_hex(void);
 
 
@@ -38,6 +40,7 @@ main(void)
     test_every_size();
     test_base64url();
     test_base64url_long();
+    test_base64url_decode();
     test_hex();
 
     return done_testing();
@@ -439,6 +442,63 @@ test_base64url_long(void)
     }
 
     is_int(wrong, 0, "base64url: up to 24 bytes");
+}
+
+
+/* what is written is read; of all texts of four characters and less, just what is written */
+
+static void
+test_base64url_decode(void)
+{
+    char       text[8], again[8];
+    size_t     n, len, got;
+    uint8_t    in[6], out[commerce_base64url_room(8)];
+    uint32_t   i;
+    unsigned   good[5], wrong;
+
+    static const char  odd[] = "AQZagz09-_+/=. \n";
+
+    wrong = 0;
+
+    for (n = 0; n <= sizeof(in); n++) {
+
+        for (i = 0; i < n; i++) {
+            in[i] = (uint8_t) (i * 37 + 11 + n);
+        }
+
+        len = commerce_base64url(in, n, text);
+
+        wrong += commerce_base64url_decode((commerce_str_t) { text, len }, out, &got) != COMMERCE_OK
+                 || got != n || memcmp(in, out, n) != 0 || commerce_base64url_room(len) < n;
+    }
+
+    is_int(wrong, 0, "base64url: what is written is read");
+
+    memset(good, 0, sizeof(good));
+
+    for (len = 0; len <= 4; len++) {
+        for (i = 0; i < 1u << 4 * len; i++) {
+
+            for (n = 0; n < len; n++) {
+                text[n] = odd[i >> 4 * n & 15];
+            }
+
+            if (commerce_base64url_decode((commerce_str_t) { text, len }, out, &got) == COMMERCE_OK) {
+                good[len]++;
+                wrong += commerce_base64url(out, got, again) != len || memcmp(text, again, len) != 0;
+            }
+        }
+    }
+
+    is_int(wrong, 0, "base64url: each value has one spelling");
+
+    /* 10 of these 16 are of the alphabet: its values 0, 16, 25, 26, 32, 51, 52, 61, 62, 63 */
+
+    is_int(good[0], 1, "base64url: no character");
+    is_int(good[1], 0, "base64url: one character");
+    is_int(good[2], 10 * 3, "base64url: two characters, A, Q or g at the end");
+    is_int(good[3], 10 * 10 * 4, "base64url: three characters, A, Q, g or 0 at the end");
+    is_int(good[4], 10 * 10 * 10 * 10, "base64url: four characters of the alphabet");
 }
 
 
