@@ -22,6 +22,13 @@
 
 #define COMMERCE_REASONS(X)                                                     \
     X(OK,                        OK,   200, "")                                 \
+    /* who the user is */                                                       \
+    X(JWT_MALFORMED,             SOFT, 200, "")                                 \
+    X(JWT_KEY_UNKNOWN,           SOFT, 200, "")                                 \
+    X(JWT_BAD_SIGNATURE,         SOFT, 200, "")                                 \
+    X(JWT_CLAIMS,                SOFT, 200, "")                                 \
+    X(JWT_EXPIRED,               SOFT, 200, "")                                 \
+    X(JWT_NOT_YET,               SOFT, 200, "")                                 \
     /* attribution and binding */                                               \
     X(ATTR_OK,                   OK,   200, "")                                 \
     X(ATTR_DIRECT,               OK,   200, "")                                 \

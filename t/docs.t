@@ -201,11 +201,15 @@ sub examples
 {
     $t->keys;
 
+    my $jwt = $t->write_file('jwt.json', '{"keys":[{"kty":"oct","k":"' . 'A' x 43 . '"}]}');
+    chmod 0600, $jwt or die "chmod: $!\n";
+
     for my $file (sort grep { m{/} } keys %readme) {
         my $n = 0;
 
         for my $example ($readme{$file} =~ /^```nginx\n(.*?)^```/gms) {
             $n++;
+            $example =~ s{/etc/nginx/commerce/jwt\.json}{$jwt};
             $t->conf_ok(place($example), "$file: example $n");
         }
     }

@@ -10,39 +10,6 @@
 static void ngx_commerce_cleanup(void *data);
 
 
-commerce_reason_t
-ngx_commerce_who(ngx_commerce_ctx_t *ctx)
-{
-    commerce_str_t        user;
-    commerce_reason_t     reason;
-    ngx_commerce_case_t  *c;
-
-    c = &ctx->c;
-    user = commerce_string("");
-
-    if (ctx->conf->user.type) {
-        reason = ngx_commerce_source_read(c, &ctx->conf->user, &user);
-
-        if (reason == COMMERCE_R(INTERNAL)) {
-            return reason;
-        }
-
-        if (reason != COMMERCE_R(OK) || !commerce_id_valid(user)) {
-            user = commerce_string("");
-        }
-    }
-
-    if (!commerce_equal(user, c->user)) {
-        c->pseudonym = commerce_string("");     /* another location's view of who it is */
-    }
-
-    c->user = user;
-    c->verified = user.len && ctx->conf->user_verified;
-
-    return COMMERCE_R(OK);
-}
-
-
 /* the request is over: whatever is still on its way goes on alone */
 
 static void

@@ -209,6 +209,7 @@ ngx_commerce_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->user.type == 0) {
         conf->user = prev->user;
         conf->user_verified = prev->user_verified;
+        conf->user_jwt = prev->user_jwt;
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -617,35 +618,6 @@ ngx_commerce_shop_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     *shop = value[1];
 
     return NGX_CONF_OK;
-}
-
-
-char *
-ngx_commerce_user_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_str_t                *value;
-    ngx_commerce_loc_conf_t  *lcf = conf;
-
-    ngx_commerce_note(cf);
-
-    if (lcf->user.type) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    lcf->user_verified = 0;
-
-    if (cf->args->nelts == 3) {
-
-        if (ngx_strcmp(value[2].data, "verified") == 0) {
-            lcf->user_verified = 1;
-
-        } else if (ngx_strcmp(value[2].data, "claimed") != 0) {
-            return ngx_commerce_invalid(cf, &value[2], "verified, claimed");
-        }
-    }
-
-    return ngx_commerce_source_compile(cf, &value[1], NGX_COMMERCE_SOURCE_VALUE, &lcf->user);
 }
 
 

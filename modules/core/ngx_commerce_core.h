@@ -6,7 +6,8 @@
  *   ngx_commerce_module.c     the module, its table for plugins, process start and end
  *   ngx_commerce_conf.c       directives, ngx_commerce_order_conf.c those of orders
  *   ngx_commerce_pipeline.c   a request's way: body, evaluation, transaction, verdict
- *   ngx_commerce_case.c       what is known about a request; who it comes from
+ *   ngx_commerce_case.c       what is known about a request
+ *   ngx_commerce_user.c       who it comes from
  *   ngx_commerce_guard.c      what the configured locations leave open
  *   ngx_commerce_order.c      order requests
  *   ngx_commerce_cart.c       carts: coupons applied and removed by earlier requests
@@ -42,6 +43,7 @@
 
 typedef struct ngx_commerce_job_s  ngx_commerce_job_t;
 typedef struct ngx_commerce_notice_key_s  ngx_commerce_notice_key_t;
+typedef struct ngx_commerce_user_jwt_s  ngx_commerce_user_jwt_t;
 
 typedef enum {                              /* what a request's body has to be */
     NGX_COMMERCE_BODY_ANY,
@@ -120,6 +122,7 @@ typedef struct {
     ngx_uint_t                mode;         /* ngx_commerce_mode_e */
     ngx_commerce_source_t     user;
     ngx_uint_t                user_verified;
+    ngx_commerce_user_jwt_t  *user_jwt;     /* NULL: user is the user, not a token */
     ngx_flag_t                guard;
     ngx_array_t              *strip;        /* of ngx_str_t: arguments that the backend does not get */
     ngx_commerce_order_conf_t  *order;      /* NULL = not an order location; never inherited */
@@ -198,6 +201,10 @@ struct ngx_commerce_ctx_s {
     unsigned                  previewed:1;
     unsigned                  pushed:1;     /* verdict headers are in the request */
     unsigned                  keyless:1;    /* the order's key is ours: the request named none */
+    unsigned                  identified:1; /* c.user is known */
+    ngx_commerce_user_jwt_t  *token_conf;   /* by which the token was judged */
+    commerce_str_t            token, token_user;    /* empty: there is none; it signs nobody in */
+    commerce_reason_t         token_reason;
     commerce_reason_t         objected;     /* observe mode: the last would_deny that was logged */
     commerce_reason_t         unreadable;   /* observe mode: why the body was not read */
     commerce_str_t            order_key;    /* as the request named it */
@@ -266,7 +273,6 @@ extern ngx_commerce_worker_t  *ngx_commerce_worker;
 commerce_str_t ngx_commerce_api_pseudonym(ngx_commerce_case_t *c);
 char *ngx_commerce_mode_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_commerce_store_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_commerce_user_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_commerce_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 char *ngx_commerce_guard_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_commerce_clock_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -289,8 +295,13 @@ char *ngx_commerce_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed)
 void ngx_commerce_place(ngx_conf_t *cf, ngx_commerce_place_t *place);     /* keeps the first */
 ngx_int_t ngx_commerce_action(ngx_conf_t *cf, ngx_uint_t methods, ngx_commerce_action_pt handler, void *conf);
 
-/* ngx_commerce_pipeline.c, ngx_commerce_case.c, ngx_commerce_guard.c */
+/* ngx_commerce_user.c */
+char *ngx_commerce_user_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_commerce_user_jwt_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 commerce_reason_t ngx_commerce_who(ngx_commerce_ctx_t *ctx);
+ngx_int_t ngx_commerce_identify(ngx_http_request_t *r, ngx_commerce_ctx_t **ctx);
+
+/* ngx_commerce_pipeline.c, ngx_commerce_case.c, ngx_commerce_guard.c */
 ngx_uint_t ngx_commerce_counts(ngx_http_request_t *r);
 ngx_int_t ngx_commerce_guarded(ngx_http_request_t *r);
 ngx_uint_t ngx_commerce_hides_coupon(ngx_commerce_ctx_t *ctx);

@@ -96,6 +96,13 @@ static ngx_command_t  ngx_commerce_commands[] = {
       0,
       NULL },
 
+    { ngx_string("commerce_user_jwt"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
+      ngx_commerce_user_jwt_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("commerce_guard"),
       NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_commerce_guard_directive,

@@ -12,6 +12,8 @@ typedef commerce_str_t (*ngx_commerce_variable_pt)(ngx_commerce_ctx_t *ctx);
 
 static ngx_int_t ngx_commerce_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data);
+static commerce_str_t ngx_commerce_variable_user(ngx_commerce_ctx_t *ctx);
+static commerce_str_t ngx_commerce_variable_user_reason(ngx_commerce_ctx_t *ctx);
 static commerce_str_t ngx_commerce_variable_decision(ngx_commerce_ctx_t *ctx);
 static commerce_str_t ngx_commerce_variable_reason(ngx_commerce_ctx_t *ctx);
 static commerce_str_t ngx_commerce_variable_seller(ngx_commerce_ctx_t *ctx);
@@ -31,6 +33,8 @@ static struct {
     ngx_str_t                  name;
     ngx_commerce_variable_pt   get;
 } ngx_commerce_variables[] = {
+    { ngx_string("commerce_user"), ngx_commerce_variable_user },
+    { ngx_string("commerce_user_reason"), ngx_commerce_variable_user_reason },
     { ngx_string("commerce_decision"), ngx_commerce_variable_decision },
     { ngx_string("commerce_reason"), ngx_commerce_variable_reason },
     { ngx_string("commerce_seller"), ngx_commerce_variable_seller },
@@ -72,15 +76,29 @@ ngx_commerce_variables_add(ngx_conf_t *cf)
 static ngx_int_t
 ngx_commerce_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 {
-    commerce_str_t       value;
-    ngx_commerce_ctx_t  *ctx;
+    ngx_int_t                 rc;
+    commerce_str_t            value;
+    ngx_commerce_ctx_t       *ctx;
+    ngx_commerce_variable_pt  get;
 
-    if (ngx_commerce_worker == NULL || ngx_commerce_preview(r, &ctx) != NGX_OK) {
+    get = ngx_commerce_variables[data].get;
+
+    if (ngx_commerce_worker == NULL) {
+        rc = NGX_DECLINED;
+
+    } else if (get == ngx_commerce_variable_user || get == ngx_commerce_variable_user_reason) {
+        rc = ngx_commerce_identify(r, &ctx);
+
+    } else {
+        rc = ngx_commerce_preview(r, &ctx);
+    }
+
+    if (rc != NGX_OK) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    value = ngx_commerce_variables[data].get(ctx);
+    value = get(ctx);
 
     if (value.len == 0) {
         v->not_found = 1;
@@ -94,6 +112,20 @@ ngx_commerce_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintp
     v->not_found = 0;
 
     return NGX_OK;
+}
+
+
+static commerce_str_t
+ngx_commerce_variable_user(ngx_commerce_ctx_t *ctx)
+{
+    return ctx->c.verified ? ctx->c.user : commerce_string("");
+}
+
+
+static commerce_str_t
+ngx_commerce_variable_user_reason(ngx_commerce_ctx_t *ctx)
+{
+    return ctx->token.len ? commerce_reason(ctx->token_reason)->name : commerce_string("");
 }
 
 
