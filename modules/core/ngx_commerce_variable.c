@@ -81,6 +81,7 @@ ngx_commerce_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintp
     ngx_commerce_ctx_t       *ctx;
     ngx_commerce_variable_pt  get;
 
+    ctx = NULL;
     get = ngx_commerce_variables[data].get;
 
     if (ngx_commerce_worker == NULL) {
