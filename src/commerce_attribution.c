@@ -244,18 +244,20 @@ commerce_attribution_winner(commerce_priority_t priority, commerce_self_purchase
 
 
 bool
-commerce_attribution_late(const commerce_binding_t *binding, const commerce_touch_t *touch,
-    commerce_time_t now)
+commerce_attribution_late(const commerce_binding_t *binding, const commerce_owner_t *owner,
+    const commerce_touch_t *touch, commerce_time_t now)
 {
     commerce_binding_state_t  state;
 
-    if (touch->strength == COMMERCE_STRENGTH_ATTESTED || touch->seller == binding->owner) {
+    if (touch->strength == COMMERCE_STRENGTH_ATTESTED || touch->seller == binding->owner
+        || touch->seller == owner->person.number)
+    {
         return false;
     }
 
-    state = commerce_binding_state(binding, now);
+    state = commerce_binding_held(binding, owner, now);
 
-    if (state != COMMERCE_BINDING_PROTECTED && state != COMMERCE_BINDING_OPEN) {
+    if (state == COMMERCE_BINDING_NONE || state == COMMERCE_BINDING_EXPIRED) {
         return false;
     }
 
@@ -334,7 +336,7 @@ commerce_attribution_next(commerce_search_t *search)
                 continue;
             }
 
-            if (commerce_person_judge(&candidate->seller) == COMMERCE_R(OK)) {
+            if (candidate->leaving || commerce_person_judge(&candidate->seller) == COMMERCE_R(OK)) {
                 return (int) i;
             }
         }

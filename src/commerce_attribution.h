@@ -51,7 +51,6 @@ typedef struct {
 
 #define COMMERCE_TOUCHES_MAX  8         /* in one request */
 #define COMMERCE_SEEN_MAX    16         /* tokens remembered per buyer */
-#define COMMERCE_LATE_TOUCH  10         /* seconds: 13.3 of the semantics, LATE_TOUCH */
 
 typedef struct {
     uint64_t         digest;
@@ -98,6 +97,7 @@ typedef struct {
     commerce_touch_t     touch;         /* dimensions ride along; zero for bindings and promoters */
     commerce_person_t    seller;        /* number 0: unknown */
     const uint8_t       *lines;         /* promoters: per line, 1 = admits it; NULL = all lines */
+    bool                 leaving;       /* credited though he left: his customers are not handed over yet */
 } commerce_candidate_t;
 
 #define COMMERCE_CANDIDATES_MAX  16
@@ -112,8 +112,8 @@ typedef struct {
 } commerce_winner_t;
 
 /*
- * The winner of one line.  A candidate whose seller cannot be credited (commerce_person_judge) is passed
- * over.  buyer: the buyer's own person number; 0 = none.
+ * The winner of one line.  A candidate whose seller cannot be credited (commerce_person_judge, unless
+ * leaving) is passed over.  buyer: the buyer's own person number; 0 = none.
  */
 void commerce_attribution_winner(commerce_priority_t priority, commerce_self_purchase_t self_purchase,
     uint64_t buyer, const commerce_candidate_t *candidates, unsigned count, unsigned line,
@@ -121,9 +121,9 @@ void commerce_attribution_winner(commerce_priority_t priority, commerce_self_pur
 
 /*
  * LATE_TOUCH: a rival's signed or plain touch first seen less than COMMERCE_LATE_TOUCH before the order.
- * binding: as it was before the touch.
+ * binding: as it was before the touch; owner: of binding->owner.
  */
-bool commerce_attribution_late(const commerce_binding_t *binding, const commerce_touch_t *touch,
-    commerce_time_t now);
+bool commerce_attribution_late(const commerce_binding_t *binding, const commerce_owner_t *owner,
+    const commerce_touch_t *touch, commerce_time_t now);
 
 #endif

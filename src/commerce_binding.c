@@ -10,6 +10,7 @@ static commerce_reason_t commerce_binding_renew(const commerce_binding_policy_t 
     commerce_binding_t *binding, commerce_time_t now);
 static void commerce_binding_bind(const commerce_binding_policy_t *policy,
     commerce_binding_t *binding, uint64_t seller, commerce_time_t now);
+static bool commerce_binding_valid(const commerce_binding_t *binding, commerce_time_t now);
 
 
 static const char *const  commerce_binding_states[] = {
@@ -17,17 +18,20 @@ static const char *const  commerce_binding_states[] = {
     [COMMERCE_BINDING_PROTECTED] = "protected",
     [COMMERCE_BINDING_OPEN] = "open",
     [COMMERCE_BINDING_EXPIRED] = "expired",
+    [COMMERCE_BINDING_FROZEN] = "frozen",
+    [COMMERCE_BINDING_TRANSFER_PENDING] = "transfer_pending",
 };
 
 
 commerce_time_t
 commerce_binding_end(const commerce_binding_t *binding)
 {
-    commerce_time_t  from;
+    commerce_time_t  from, end;
 
     from = binding->renewed > binding->start ? binding->renewed : binding->start;
+    end = commerce_binding_later(from, binding->validity);
 
-    return commerce_binding_later(from, binding->validity);
+    return binding->extended != 0 && binding->extended > end ? binding->extended : end;
 }
 
 
@@ -68,56 +72,201 @@ commerce_binding_state(const commerce_binding_t *binding, commerce_time_t now)
 }
 
 
+commerce_binding_state_t
+commerce_binding_held(const commerce_binding_t *binding, const commerce_owner_t *owner,
+    commerce_time_t now)
+{
+    commerce_binding_state_t  state;
+
+    state = commerce_binding_state(binding, now);
+
+    if (state == COMMERCE_BINDING_NONE || state == COMMERCE_BINDING_EXPIRED) {
+        return state;
+    }
+
+    switch (owner->state) {
+    case COMMERCE_OWNER_ACTIVE:
+        return state;
+    case COMMERCE_OWNER_FROZEN:
+        return COMMERCE_BINDING_FROZEN;
+    case COMMERCE_OWNER_LAPSED:
+        return COMMERCE_BINDING_OPEN;
+    case COMMERCE_OWNER_WAITING:
+        return COMMERCE_BINDING_TRANSFER_PENDING;
+    default:
+        return COMMERCE_BINDING_NONE;
+    }
+}
+
+
 const char *
 commerce_binding_state_name(commerce_binding_state_t state)
 {
-    return (unsigned) state <= COMMERCE_BINDING_EXPIRED ? commerce_binding_states[state]
-                                                        : "unknown";
+    return (unsigned) state <= COMMERCE_BINDING_TRANSFER_PENDING ? commerce_binding_states[state]
+                                                                 : "unknown";
 }
 
 
 commerce_reason_t
 commerce_binding_touch(const commerce_binding_policy_t *policy, commerce_binding_t *binding,
-    uint64_t seller, uint64_t buyer, commerce_time_t now)
+    const commerce_owner_t *owner, uint64_t seller, uint64_t buyer, bool customer,
+    commerce_time_t now)
 {
+    commerce_reason_t         reason;
     commerce_binding_state_t  state;
 
     if (seller == 0) {
         return COMMERCE_R(OWNER_UNKNOWN);
     }
 
-    if (seller == buyer) {
-        return COMMERCE_R(SELF_BIND);
-    }
+    state = commerce_binding_held(binding, owner, now);
 
-    state = commerce_binding_state(binding, now);
+    if (seller == buyer) {
+        return state == COMMERCE_BINDING_PROTECTED && binding->owner != buyer
+               ? COMMERCE_R(KEEP_UPLINE) : COMMERCE_R(SELF_BIND);
+    }
 
     switch (state) {
 
     case COMMERCE_BINDING_NONE:
-        commerce_binding_bind(policy, binding, seller, now);
-        return COMMERCE_R(BIND_NEW);
+        reason = COMMERCE_R(BIND_NEW);
+        break;
 
     case COMMERCE_BINDING_EXPIRED:
-        commerce_binding_bind(policy, binding, seller, now);
-        return COMMERCE_R(BIND_NEW_AFTER_EXPIRY);
+        reason = COMMERCE_R(BIND_NEW_AFTER_EXPIRY);
+        break;
+
+    case COMMERCE_BINDING_FROZEN:
+        return COMMERCE_R(OWNER_FROZEN);
+
+    case COMMERCE_BINDING_TRANSFER_PENDING:
+        return COMMERCE_R(TRANSFER_WAIT);
+
+    case COMMERCE_BINDING_PROTECTED:
+
+        if (seller == binding->owner) {
+            return commerce_binding_renew(policy, binding, now);
+        }
+
+        return binding->protect == COMMERCE_FOREVER ? COMMERCE_R(SNATCH_FORBIDDEN)
+                                                    : COMMERCE_R(PROTECT_HOLD);
 
     default:
+
+        if (seller == binding->owner) {
+            return commerce_binding_renew(policy, binding, now);
+        }
+
+        reason = COMMERCE_R(BIND_STOLEN);
         break;
     }
 
-    if (seller == binding->owner) {
-        return commerce_binding_renew(policy, binding, now);
-    }
-
-    if (state == COMMERCE_BINDING_PROTECTED) {
-        return binding->protect == COMMERCE_FOREVER ? COMMERCE_R(SNATCH_FORBIDDEN)
-                                                    : COMMERCE_R(PROTECT_HOLD);
+    if (policy->new_only && customer) {
+        return COMMERCE_R(NEW_USERS_ONLY);
     }
 
     commerce_binding_bind(policy, binding, seller, now);
 
-    return COMMERCE_R(BIND_STOLEN);
+    /* whom nobody served was taken from nobody: an order in the same moment is the new owner's */
+
+    if (state == COMMERCE_BINDING_NONE && binding->previous_end > now) {
+        binding->previous_end = now;
+    }
+
+    return reason;
+}
+
+
+commerce_reason_t
+commerce_binding_inherit(commerce_binding_t *binding, const commerce_owner_t *owner,
+    commerce_time_t now)
+{
+    if (owner->state == COMMERCE_OWNER_FREE || owner->person.number == binding->owner
+        || !commerce_binding_valid(binding, now))
+    {
+        return COMMERCE_R(OK);
+    }
+
+    binding->owner = owner->person.number;
+
+    return COMMERCE_R(BIND_INHERITED);
+}
+
+
+commerce_reason_t
+commerce_binding_extend(commerce_binding_t *binding, commerce_time_t ordered)
+{
+    commerce_time_t  end, until;
+
+    if (binding->owner == 0 || binding->order_extend <= 0) {
+        return COMMERCE_R(OK);
+    }
+
+    end = commerce_binding_end(binding);
+
+    if (ordered < binding->start || ordered < binding->changed || ordered >= end) {
+        return COMMERCE_R(OK);
+    }
+
+    if (binding->previous != 0 && ordered < binding->previous_end
+        && ordered - binding->changed < COMMERCE_LATE_TOUCH)
+    {
+        return COMMERCE_R(OK);
+    }
+
+    until = commerce_binding_later(ordered, binding->order_extend);
+
+    if (until <= end) {
+        return COMMERCE_R(OK);
+    }
+
+    binding->extended = until;
+
+    return COMMERCE_R(BIND_ORDER_EXTEND);
+}
+
+
+commerce_reason_t
+commerce_binding_rebind(const commerce_binding_policy_t *policy, commerce_binding_t *binding,
+    uint64_t seller, commerce_time_t now)
+{
+    commerce_binding_bind(policy, binding, seller, now);
+
+    /* this is no touch: it decides orders of the next moment, too */
+
+    if (binding->previous_end > now) {
+        binding->previous_end = now;
+    }
+
+    return COMMERCE_R(BIND_ADMIN);
+}
+
+
+commerce_reason_t
+commerce_binding_merge(const commerce_binding_t *kept, const commerce_binding_t *other,
+    commerce_time_t now, commerce_binding_t *binding)
+{
+    bool  kept_valid, other_valid;
+
+    kept_valid = commerce_binding_valid(kept, now);
+    other_valid = commerce_binding_valid(other, now);
+
+    *binding = *kept;
+
+    if (kept_valid && other_valid) {
+
+        if (other->start < kept->start) {
+            *binding = *other;
+        }
+
+        return kept->owner != other->owner ? COMMERCE_R(MERGE_CONFLICT) : COMMERCE_R(OK);
+    }
+
+    if (other_valid || (kept->owner == 0 && other->owner != 0)) {
+        *binding = *other;
+    }
+
+    return COMMERCE_R(OK);
 }
 
 
@@ -159,6 +308,10 @@ bool
 commerce_binding_policy_valid(const commerce_binding_policy_t *policy)
 {
     if (policy->validity <= 0 || policy->protect < 0) {
+        return false;
+    }
+
+    if (policy->order_extend < 0) {
         return false;
     }
 
@@ -222,4 +375,17 @@ commerce_binding_bind(const commerce_binding_policy_t *policy, commerce_binding_
     binding->renewed = now;
     binding->validity = policy->validity;
     binding->protect = policy->protect;
+    binding->order_extend = policy->order_extend;
+    binding->extended = 0;
+}
+
+
+static bool
+commerce_binding_valid(const commerce_binding_t *binding, commerce_time_t now)
+{
+    commerce_binding_state_t  state;
+
+    state = commerce_binding_state(binding, now);
+
+    return state == COMMERCE_BINDING_PROTECTED || state == COMMERCE_BINDING_OPEN;
 }

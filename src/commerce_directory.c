@@ -24,6 +24,14 @@ static const char *const  commerce_person_statuses[COMMERCE_PERSON_STATUSES] = {
     [COMMERCE_PERSON_ACTIVE] = "active",
     [COMMERCE_PERSON_SUSPENDED] = "suspended",
     [COMMERCE_PERSON_LEFT] = "left",
+    [COMMERCE_PERSON_CLEARED] = "cleared",
+};
+
+static const char *const  commerce_transfers[COMMERCE_TRANSFERS] = {
+    [COMMERCE_TRANSFER_PENDING] = "pending",
+    [COMMERCE_TRANSFER_ACCEPTED] = "accepted",
+    [COMMERCE_TRANSFER_REFUSED] = "refused",
+    [COMMERCE_TRANSFER_FULL] = "full",
 };
 
 
@@ -86,6 +94,88 @@ commerce_person_status_parse(commerce_str_t name, commerce_person_status_t *stat
     *status = (commerce_person_status_t) i;
 
     return COMMERCE_OK;
+}
+
+
+const char *
+commerce_transfer_name(commerce_transfer_t transfer)
+{
+    return (unsigned) transfer < COMMERCE_TRANSFERS ? commerce_transfers[transfer] : "unknown";
+}
+
+
+int
+commerce_transfer_parse(commerce_str_t name, commerce_transfer_t *transfer)
+{
+    int  i;
+
+    i = commerce_name_find(commerce_transfers, COMMERCE_TRANSFERS, name);
+    if (i < 0) {
+        return COMMERCE_ERROR;
+    }
+
+    *transfer = (commerce_transfer_t) i;
+
+    return COMMERCE_OK;
+}
+
+
+bool
+commerce_person_is(const commerce_person_t *person, commerce_str_t user)
+{
+    unsigned  i;
+
+    if (person->number == 0 || user.len == 0) {
+        return false;
+    }
+
+    if (commerce_equal(person->user, user)) {
+        return true;
+    }
+
+    for (i = 0; i < person->identity_count; i++) {
+        if (commerce_equal(person->identities[i], user)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+uint64_t
+commerce_room_host(const commerce_room_t *room, commerce_time_t now)
+{
+    unsigned  i;
+
+    for (i = 0; i < room->shift_count && room->shifts[i].start <= now; i++) {
+        if (now < room->shifts[i].end) {
+            return room->shifts[i].host;
+        }
+    }
+
+    return room->host;
+}
+
+
+bool
+commerce_schedule_valid(const commerce_shift_t *shifts, unsigned count)
+{
+    unsigned  i;
+
+    if (count > COMMERCE_SHIFTS_MAX) {
+        return false;
+    }
+
+    for (i = 0; i < count; i++) {
+        if (shifts[i].host == 0 || shifts[i].start >= shifts[i].end
+            || (i > 0 && shifts[i].start < shifts[i - 1].end))
+        {
+            return false;
+        }
+    }
+
+    return true;
 }
 
 

@@ -23,9 +23,6 @@ typedef enum {
     COMMERCE_TIERS_PAY          /* trees may be deeper, two are paid */
 } commerce_tiers_t;
 
-/* fills *person; COMMERCE_OK, COMMERCE_ABSENT, COMMERCE_ERROR */
-typedef int (*commerce_person_get_t)(void *data, uint64_t number, commerce_person_t *person);
-
 typedef struct {
     uint64_t           seller;      /* tier 1; 0 = house */
     uint64_t           tier2;       /* paid second tier; 0 = none */

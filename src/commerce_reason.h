@@ -43,13 +43,22 @@
     X(BIND_RENEW,                OK,   200, "")                                 \
     X(BIND_STOLEN,               OK,   200, "")                                 \
     X(BIND_NEW_AFTER_EXPIRY,     OK,   200, "")                                 \
+    X(BIND_ORDER_EXTEND,         OK,   200, "")                                 \
+    X(BIND_INHERITED,            OK,   200, "")                                 \
+    X(BIND_ADMIN,                OK,   200, "")                                 \
     X(PROTECT_HOLD,              SOFT, 200, "")                                 \
     X(SNATCH_FORBIDDEN,          SOFT, 200, "")                                 \
+    X(NEW_USERS_ONLY,            SOFT, 200, "")                                 \
     X(SELF_BIND,                 SOFT, 200, "")                                 \
+    X(KEEP_UPLINE,               SOFT, 200, "")                                 \
     X(SELF_PURCHASE,             SOFT, 200, "")                                 \
     X(OWNER_UNKNOWN,             SOFT, 200, "")                                 \
     X(OWNER_INACTIVE,            SOFT, 200, "")                                 \
     X(OWNER_FROZEN,              SOFT, 200, "")                                 \
+    X(TRANSFER_WAIT,             SOFT, 200, "")                                 \
+    X(TRANSFER_REFUSED,          SOFT, 200, "")                                 \
+    X(TRANSFER_FULL,             SOFT, 200, "")                                 \
+    X(MERGE_CONFLICT,            HOLD, 200, "")                                 \
     X(LIVE_ROOM_UNKNOWN,         SOFT, 200, "")                                 \
     X(LIVE_NOT_ATTESTED,         SOFT, 200, "")                                 \
     X(GROUP_UNKNOWN,             SOFT, 200, "")                                 \

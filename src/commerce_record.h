@@ -67,6 +67,8 @@ int commerce_group_find(commerce_reader_t *reader, commerce_str_t id, commerce_g
 int commerce_room_read(commerce_reader_t *reader, uint32_t number, commerce_room_t *room, uint64_t *version);
 int commerce_room_find(commerce_reader_t *reader, commerce_str_t id, commerce_room_t *room, uint64_t *version);
 int commerce_buyer_read(commerce_reader_t *reader, commerce_str_t user, commerce_buyer_t *buyer, uint64_t *version);
+/* has this user an order on record?  COMMERCE_OK, COMMERCE_ABSENT, COMMERCE_ERROR */
+int commerce_buyer_ordered(commerce_reader_t *reader, commerce_str_t user);
 int commerce_campaign_read(commerce_reader_t *reader, unsigned number, commerce_campaign_t *campaign, uint64_t *version);
 int commerce_campaign_find(commerce_reader_t *reader, commerce_str_t id, commerce_campaign_t *campaign, uint64_t *version);
 /* COMMERCE_ABSENT: a coupon that was never touched; issued, campaign and serial are set */

@@ -5,6 +5,7 @@
  * were ever touched are there:
  *
  *   format | parts | pseudonym | binding, 88 bytes | n, n * touch, 58 bytes | n, n * seen, 16 bytes
+ *   format 3: | order_extend | extended
  */
 
 #include "commerce_codec.h"
@@ -16,15 +17,17 @@
 #define COMMERCE_BUYER_BINDING  (11 * 8)
 #define COMMERCE_BUYER_TOUCH    (2 + 5 * 8 + 4 * 4)
 #define COMMERCE_BUYER_SEEN     (2 * 8)
+#define COMMERCE_BUYER_EXTENSION  (2 * 8)
 #define COMMERCE_BUYER_ROOM                                                     \
     (4 + COMMERCE_ID_MAX + COMMERCE_CODEC_VARINT + COMMERCE_BUYER_BINDING       \
      + COMMERCE_SOURCES * COMMERCE_BUYER_TOUCH                                  \
-     + COMMERCE_SEEN_MAX * COMMERCE_BUYER_SEEN)
+     + COMMERCE_SEEN_MAX * COMMERCE_BUYER_SEEN + COMMERCE_BUYER_EXTENSION)
 
 
 static int commerce_buyer_decode(commerce_arena_t *arena, commerce_str_t value,
     commerce_buyer_t *buyer);
 static void commerce_buyer_decode_binding(commerce_decoder_t *d, commerce_binding_t *binding);
+static void commerce_buyer_decode_extension(commerce_decoder_t *d, commerce_binding_t *binding);
 static void commerce_buyer_decode_touches(commerce_decoder_t *d, commerce_buyer_t *buyer);
 static void commerce_buyer_decode_seen(commerce_decoder_t *d, commerce_buyer_t *buyer);
 static void commerce_buyer_encode_binding(commerce_encoder_t *e,
@@ -54,6 +57,23 @@ commerce_buyer_read(commerce_reader_t *reader, commerce_str_t user, commerce_buy
     }
 
     return rc;
+}
+
+
+int
+commerce_buyer_ordered(commerce_reader_t *reader, commerce_str_t user)
+{
+    commerce_str_t   key, value;
+    commerce_path_t  prefix;
+
+    commerce_path_order(&prefix, reader->shop, user, commerce_string(""));
+
+    if (prefix.bad) {
+        return COMMERCE_ABSENT;
+    }
+
+    return commerce_view_next(reader->view, commerce_path_str(&prefix), commerce_string(""), &key, &value,
+                              NULL);
 }
 
 
@@ -87,6 +107,12 @@ commerce_buyer_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t us
     for (i = 0; i < buyer->seen_count; i++) {
         commerce_encode_u64(&e, buyer->seen[i].digest);
         commerce_encode_u64(&e, (uint64_t) buyer->seen[i].first);
+    }
+
+    if (buyer->binding.order_extend != 0 || buyer->binding.extended != 0) {
+        commerce_encode_format(&e, 3);
+        commerce_encode_u64(&e, (uint64_t) buyer->binding.order_extend);
+        commerce_encode_u64(&e, (uint64_t) buyer->binding.extended);
     }
 
     commerce_path_text(&key, shop, 'b', user);
@@ -130,6 +156,10 @@ commerce_buyer_decode(commerce_arena_t *arena, commerce_str_t value, commerce_bu
     commerce_buyer_decode_touches(&d, buyer);
     commerce_buyer_decode_seen(&d, buyer);
 
+    if (d.format >= 3) {
+        commerce_buyer_decode_extension(&d, &buyer->binding);
+    }
+
     if (commerce_decode_finish(&d) != COMMERCE_OK) {
         return COMMERCE_ERROR;
     }
@@ -164,6 +194,22 @@ commerce_buyer_decode_binding(commerce_decoder_t *d, commerce_binding_t *binding
     binding->renewed = (int64_t) commerce_load_u64(p + 64);
     binding->validity = (int64_t) commerce_load_u64(p + 72);
     binding->protect = (int64_t) commerce_load_u64(p + 80);
+}
+
+
+static void
+commerce_buyer_decode_extension(commerce_decoder_t *d, commerce_binding_t *binding)
+{
+    const uint8_t  *p;
+
+    p = commerce_decode_bytes(d, COMMERCE_BUYER_EXTENSION);
+
+    if (p == NULL) {
+        return;
+    }
+
+    binding->order_extend = (int64_t) commerce_load_u64(p);
+    binding->extended = (int64_t) commerce_load_u64(p + 8);
 }
 
 

@@ -34,6 +34,8 @@ typedef struct {
 typedef struct {
     ngx_array_t                *touches;            /* of ngx_http_commerce_touch_conf_t */
     commerce_binding_policy_t   binding;
+    commerce_owner_policy_t     owner;
+    ngx_flag_t                  leaver;             /* credited until his customers are handed over */
     ngx_uint_t                  priority;
     ngx_array_t                *appids;             /* of ngx_str_t; NULL = any */
     ngx_commerce_source_t       scene;
@@ -60,7 +62,9 @@ typedef struct {
     commerce_buyer_t                       record;
     commerce_buyer_t                      *buyer;       /* &record, or NULL: nobody verified, or no store */
     uint64_t                               version;
+    commerce_owner_t                       owner;       /* of the record's binding */
     commerce_binding_t                     decided;     /* the binding that this request is decided on */
+    commerce_owner_t                       decided_owner;
     commerce_reason_t                      client;      /* may this client bind? */
     commerce_candidate_t                   candidates[NGX_HTTP_COMMERCE_CANDIDATES];
     ngx_uint_t                             ncandidates;
@@ -82,6 +86,8 @@ commerce_reason_t ngx_http_commerce_winners(ngx_http_commerce_attribution_t *a);
 commerce_reason_t ngx_http_commerce_collect(ngx_http_commerce_attribution_t *a);
 void ngx_http_commerce_dimensions(ngx_http_commerce_attribution_t *a, commerce_touch_t *touch,
     commerce_credit_t *credit);
+ngx_int_t ngx_http_commerce_find_owner(ngx_http_commerce_attribution_t *a, commerce_binding_t *binding,
+    commerce_owner_t *owner);
 commerce_reason_t ngx_http_commerce_read_buyer(ngx_http_commerce_attribution_t *a);
 char *ngx_http_commerce_share_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

@@ -8,7 +8,25 @@
 
 
 static char *ngx_http_commerce_binding_param(ngx_conf_t *cf, ngx_str_t *word,
-    commerce_binding_policy_t *policy);
+    ngx_http_commerce_attribution_conf_t *acf);
+static ngx_int_t ngx_http_commerce_binding_word(ngx_str_t *word, ngx_http_commerce_attribution_conf_t *acf);
+static ngx_int_t ngx_http_commerce_binding_time(ngx_str_t *word, ngx_http_commerce_attribution_conf_t *acf);
+
+
+/* times of commerce_binding, and which besides a time they may be */
+static struct {
+    ngx_str_t    name;
+    size_t       offset;
+    unsigned     zero:1;
+    unsigned     forever:1;
+} ngx_http_commerce_binding_times[] = {
+    { ngx_string("validity="), offsetof(ngx_http_commerce_attribution_conf_t, binding.validity), 0, 1 },
+    { ngx_string("protect="), offsetof(ngx_http_commerce_attribution_conf_t, binding.protect), 1, 1 },
+    { ngx_string("order_extend="), offsetof(ngx_http_commerce_attribution_conf_t, binding.order_extend), 1, 0 },
+    { ngx_string("transfer_wait="), offsetof(ngx_http_commerce_attribution_conf_t, owner.transfer_wait), 1, 0 },
+    { ngx_string("frozen_grace="), offsetof(ngx_http_commerce_attribution_conf_t, owner.frozen_grace), 1, 1 },
+    { ngx_null_string, 0, 0, 0 }
+};
 
 
 void *
@@ -28,6 +46,8 @@ ngx_http_commerce_attribution_create_loc_conf(ngx_conf_t *cf)
     conf->binding.protect = 15 * 86400;
     conf->binding.renew = true;
     conf->binding.self_purchase = COMMERCE_SELF_HOUSE;
+    conf->owner.transfer_wait = 86400;
+    conf->owner.frozen_grace = COMMERCE_FOREVER;
 
     return conf;
 }
@@ -47,6 +67,8 @@ ngx_http_commerce_attribution_merge_loc_conf(ngx_conf_t *cf, void *parent, void 
 
     if (!conf->binding_set) {
         conf->binding = prev->binding;
+        conf->owner = prev->owner;
+        conf->leaver = prev->leaver;
         conf->binding_set = prev->binding_set;
     }
 
@@ -147,7 +169,7 @@ ngx_http_commerce_binding_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *co
     value = cf->args->elts;
 
     for (i = 1; i < cf->args->nelts; i++) {
-        rv = ngx_http_commerce_binding_param(cf, &value[i], &acf->binding);
+        rv = ngx_http_commerce_binding_param(cf, &value[i], acf);
         if (rv != NGX_CONF_OK) {
             return rv;
         }
@@ -162,62 +184,110 @@ ngx_http_commerce_binding_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *co
 
 
 static char *
-ngx_http_commerce_binding_param(ngx_conf_t *cf, ngx_str_t *word, commerce_binding_policy_t *policy)
+ngx_http_commerce_binding_param(ngx_conf_t *cf, ngx_str_t *word, ngx_http_commerce_attribution_conf_t *acf)
 {
-    time_t      t;
-    int64_t    *duration;
-    ngx_str_t   s;
-
-    if (ngx_strcmp(word->data, "renew=on") == 0) {
-        policy->renew = true;
+    if (ngx_http_commerce_binding_word(word, acf) == NGX_OK
+        || ngx_http_commerce_binding_time(word, acf) == NGX_OK)
+    {
         return NGX_CONF_OK;
-    }
-
-    if (ngx_strcmp(word->data, "renew=off") == 0) {
-        policy->renew = false;
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_strcmp(word->data, "self_purchase=house") == 0) {
-        policy->self_purchase = COMMERCE_SELF_HOUSE;
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_strcmp(word->data, "self_purchase=upline") == 0) {
-        policy->self_purchase = COMMERCE_SELF_UPLINE;
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_strcmp(word->data, "self_purchase=self") == 0) {
-        policy->self_purchase = COMMERCE_SELF_ALLOWED;
-        return NGX_CONF_OK;
-    }
-
-    s.data = (u_char *) ngx_strchr(word->data, '=');
-
-    if (s.data) {
-        s.data++;
-        s.len = word->data + word->len - s.data;
-
-        duration = ngx_strncmp(word->data, "validity=", 9) == 0 ? &policy->validity
-                   : ngx_strncmp(word->data, "protect=", 8) == 0 ? &policy->protect
-                   : NULL;
-
-        if (duration && s.len == 7 && ngx_strncmp(s.data, "forever", 7) == 0) {
-            *duration = COMMERCE_FOREVER;
-            return NGX_CONF_OK;
-        }
-
-        t = duration ? ngx_parse_time(&s, 1) : (time_t) NGX_ERROR;
-
-        if (t != (time_t) NGX_ERROR && (t > 0 || duration == &policy->protect)) {
-            *duration = t;
-            return NGX_CONF_OK;
-        }
     }
 
     return ngx_http_commerce_core->invalid(cf, word,
-        "validity=time|forever, protect=time|0|forever, renew=on|off, self_purchase=house|upline|self");
+        "validity=time|forever, protect=time|0|forever, order_extend=time|0, renew=on|off, new_only=on|off, "
+        "self_purchase=house|upline|self, transfer=house|leaver, transfer_wait=time|0, "
+        "frozen_grace=time|0|forever");
+}
+
+
+static ngx_int_t
+ngx_http_commerce_binding_word(ngx_str_t *word, ngx_http_commerce_attribution_conf_t *acf)
+{
+    ngx_uint_t                  i;
+    commerce_binding_policy_t  *policy;
+
+    enum { RENEW, NEW_ONLY, SELF_PURCHASE, LEAVER };
+
+    static struct {
+        ngx_str_t   word;
+        ngx_uint_t  what;
+        ngx_uint_t  value;
+    } words[] = {
+        { ngx_string("renew=on"), RENEW, 1 },
+        { ngx_string("renew=off"), RENEW, 0 },
+        { ngx_string("new_only=on"), NEW_ONLY, 1 },
+        { ngx_string("new_only=off"), NEW_ONLY, 0 },
+        { ngx_string("self_purchase=house"), SELF_PURCHASE, COMMERCE_SELF_HOUSE },
+        { ngx_string("self_purchase=upline"), SELF_PURCHASE, COMMERCE_SELF_UPLINE },
+        { ngx_string("self_purchase=self"), SELF_PURCHASE, COMMERCE_SELF_ALLOWED },
+        { ngx_string("transfer=house"), LEAVER, 0 },
+        { ngx_string("transfer=leaver"), LEAVER, 1 },
+        { ngx_null_string, 0, 0 }
+    };
+
+    policy = &acf->binding;
+
+    for (i = 0; words[i].word.len; i++) {
+
+        if (word->len != words[i].word.len || ngx_strncmp(word->data, words[i].word.data, word->len) != 0) {
+            continue;
+        }
+
+        switch (words[i].what) {
+        case RENEW:
+            policy->renew = words[i].value;
+            return NGX_OK;
+        case NEW_ONLY:
+            policy->new_only = words[i].value;
+            return NGX_OK;
+        case SELF_PURCHASE:
+            policy->self_purchase = words[i].value;
+            return NGX_OK;
+        default:
+            acf->leaver = words[i].value;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_commerce_binding_time(ngx_str_t *word, ngx_http_commerce_attribution_conf_t *acf)
+{
+    time_t       t;
+    int64_t     *seconds;
+    ngx_str_t   s, *name;
+    ngx_uint_t   i;
+
+    for (i = 0; ngx_http_commerce_binding_times[i].name.len; i++) {
+
+        name = &ngx_http_commerce_binding_times[i].name;
+
+        if (word->len <= name->len || ngx_strncmp(word->data, name->data, name->len) != 0) {
+            continue;
+        }
+
+        seconds = (int64_t *) ((u_char *) acf + ngx_http_commerce_binding_times[i].offset);
+        s.data = word->data + name->len;
+        s.len = word->len - name->len;
+
+        if (ngx_http_commerce_binding_times[i].forever && s.len == 7 && ngx_strncmp(s.data, "forever", 7) == 0) {
+            *seconds = COMMERCE_FOREVER;
+            return NGX_OK;
+        }
+
+        t = ngx_parse_time(&s, 1);
+
+        if (t == (time_t) NGX_ERROR || (t == 0 && !ngx_http_commerce_binding_times[i].zero)) {
+            return NGX_DECLINED;
+        }
+
+        *seconds = t;
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
 }
 
 

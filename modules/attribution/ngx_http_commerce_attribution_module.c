@@ -198,6 +198,7 @@ ngx_http_commerce_touches(ngx_commerce_case_t *c)
     a.buyer = NULL;
     a.version = 0;
     ngx_memzero(&a.decided, sizeof(commerce_binding_t));
+    ngx_memzero(&a.decided_owner, sizeof(commerce_owner_t));
 
     c->touched = 1;
     c->ncredits = 0;

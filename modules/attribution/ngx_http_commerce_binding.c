@@ -8,7 +8,10 @@
 
 
 static ngx_uint_t ngx_http_commerce_see(ngx_http_commerce_attribution_t *a);
+static int ngx_http_commerce_get_person(void *data, uint64_t number, commerce_person_t *person);
+static ngx_uint_t ngx_http_commerce_inherit(ngx_http_commerce_attribution_t *a);
 static ngx_uint_t ngx_http_commerce_bind(ngx_http_commerce_attribution_t *a);
+static ngx_uint_t ngx_http_commerce_customer(ngx_http_commerce_attribution_t *a);
 static ngx_http_commerce_touch_t *ngx_http_commerce_binding_touch(ngx_http_commerce_attribution_t *a);
 static void ngx_http_commerce_late_binding(ngx_http_commerce_attribution_t *a);
 static void ngx_http_commerce_event_touch(ngx_http_commerce_attribution_t *a, ngx_http_commerce_touch_t *t);
@@ -41,7 +44,14 @@ ngx_http_commerce_read_buyer(ngx_http_commerce_attribution_t *a)
         return COMMERCE_R(OK);
     }
 
+    if (ngx_http_commerce_find_owner(a, &a->buyer->binding, &a->owner) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, c->request->connection->log, 0, "commerce: a seller's record is not readable");
+        a->buyer = NULL;
+        return COMMERCE_R(OK);
+    }
+
     a->decided = a->buyer->binding;
+    a->decided_owner = a->owner;
 
     /* the cached pseudonym ("<key id>:...") serves as long as its key signs */
 
@@ -58,6 +68,33 @@ ngx_http_commerce_read_buyer(ngx_http_commerce_attribution_t *a)
     }
 
     return COMMERCE_R(OK);
+}
+
+
+ngx_int_t
+ngx_http_commerce_find_owner(ngx_http_commerce_attribution_t *a, commerce_binding_t *binding,
+    commerce_owner_t *owner)
+{
+    return commerce_owner_find(&a->conf->owner, binding->owner, a->c->now, ngx_http_commerce_get_person, a->c,
+                               owner) == COMMERCE_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+static int
+ngx_http_commerce_get_person(void *data, uint64_t number, commerce_person_t *person)
+{
+    commerce_person_t    *found;
+    ngx_commerce_case_t  *c = data;
+
+    found = ngx_http_commerce_core->person(c, number);
+
+    if (found == NULL) {
+        return commerce_person_read(&c->reader, number, person, NULL);
+    }
+
+    *person = *found;
+
+    return COMMERCE_OK;
 }
 
 
@@ -78,6 +115,12 @@ ngx_http_commerce_remember(ngx_http_commerce_attribution_t *a)
 
     changed = ngx_http_commerce_see(a);
 
+    /* an order makes an heir's customer his for good, a page view that writes nothing else does not */
+
+    if (changed || c->order) {
+        changed |= ngx_http_commerce_inherit(a);
+    }
+
     if (changed) {
         changed |= ngx_http_commerce_bind(a);
     }
@@ -92,10 +135,6 @@ ngx_http_commerce_remember(ngx_http_commerce_attribution_t *a)
         if (t->fresh || t->reason != COMMERCE_R(OK)) {
             ngx_http_commerce_event_touch(a, t);
         }
-    }
-
-    if (!c->order) {
-        a->decided = a->buyer->binding;
     }
 
     if (changed && !c->preview) {
@@ -131,7 +170,7 @@ ngx_http_commerce_see(ngx_http_commerce_attribution_t *a)
         fresh = commerce_buyer_sees(a->buyer, &t->touch, c->now);
         t->fresh = fresh && a->client == COMMERCE_R(OK);
 
-        if (c->order && commerce_attribution_late(&a->decided, &t->touch, c->now)) {
+        if (c->order && commerce_attribution_late(&a->decided, &a->decided_owner, &t->touch, c->now)) {
             t->late = 1;
             ngx_http_commerce_core->note_reason(c, COMMERCE_R(LATE_TOUCH));
         }
@@ -149,6 +188,7 @@ static void
 ngx_http_commerce_late_binding(ngx_http_commerce_attribution_t *a)
 {
     commerce_touch_t          *room;
+    commerce_owner_t           owner;
     commerce_binding_t         before, *binding;
     commerce_binding_state_t   state;
 
@@ -169,12 +209,41 @@ ngx_http_commerce_late_binding(ngx_http_commerce_attribution_t *a)
     }
 
     before = commerce_binding_before(binding);
-    state = commerce_binding_state(&before, a->c->now);
 
-    if (state == COMMERCE_BINDING_PROTECTED || state == COMMERCE_BINDING_OPEN) {
+    if (ngx_http_commerce_find_owner(a, &before, &owner) != NGX_OK) {
+        return;
+    }
+
+    state = commerce_binding_held(&before, &owner, a->c->now);
+
+    if (state != COMMERCE_BINDING_NONE && state != COMMERCE_BINDING_EXPIRED) {
         a->decided = before;
+        a->decided_owner = owner;
         ngx_http_commerce_core->note_reason(a->c, COMMERCE_R(LATE_TOUCH));
     }
+}
+
+
+static ngx_uint_t
+ngx_http_commerce_inherit(ngx_http_commerce_attribution_t *a)
+{
+    commerce_reason_t   reason;
+    commerce_binding_t  before;
+
+    before = a->buyer->binding;
+    reason = commerce_binding_inherit(&a->buyer->binding, &a->owner, a->c->now);
+
+    if (reason == COMMERCE_R(OK)) {
+        return 0;
+    }
+
+    ngx_http_commerce_core->note_reason(a->c, reason);
+
+    if (!a->c->preview) {
+        ngx_http_commerce_event_bind(a, &before, NULL, reason);
+    }
+
+    return 1;
 }
 
 
@@ -206,8 +275,9 @@ ngx_http_commerce_bind(ngx_http_commerce_attribution_t *a)
 
     before = a->buyer->binding;
 
-    reason = commerce_binding_touch(&a->conf->binding, &a->buyer->binding, person->number,
-                                    commerce_equal(person->user, c->user) ? person->number : 0, c->now);
+    reason = commerce_binding_touch(&a->conf->binding, &a->buyer->binding, &a->owner, person->number,
+                                    commerce_person_is(person, c->user) ? person->number : 0,
+                                    ngx_http_commerce_customer(a), c->now);
 
     ngx_http_commerce_core->note_reason(c, reason);
 
@@ -223,9 +293,23 @@ ngx_http_commerce_bind(ngx_http_commerce_attribution_t *a)
 
     if (!(c->order && t->late)) {
         a->decided = a->buyer->binding;
+
+        if (ngx_http_commerce_find_owner(a, &a->decided, &a->decided_owner) != NGX_OK) {
+            ngx_memzero(&a->decided, sizeof(commerce_binding_t));
+        }
     }
 
     return 1;
+}
+
+
+/* has he ordered before?  An answer that the store does not give is yes: nobody is bound against the policy */
+
+static ngx_uint_t
+ngx_http_commerce_customer(ngx_http_commerce_attribution_t *a)
+{
+    return a->conf->binding.new_only
+           && commerce_buyer_ordered(&a->c->reader, a->c->user) != COMMERCE_ABSENT;
 }
 
 
@@ -310,9 +394,13 @@ ngx_http_commerce_event_bind(ngx_http_commerce_attribution_t *a, commerce_bindin
     commerce_write_text(&w, "seller", person ? person->id : commerce_string(""));
     commerce_write_optional(&w, "previous", previous ? previous->id : commerce_string(""));
     commerce_write_text(&w, "from", commerce_cstr(commerce_binding_state_name(
-                                        commerce_binding_state(before, c->now))));
+                                        commerce_binding_held(before, &a->owner, c->now))));
     commerce_write_text(&w, "reason", commerce_reason(reason)->name);
-    commerce_write_text(&w, "source", commerce_cstr(commerce_source_name(t->touch.source)));
+
+    if (t) {
+        commerce_write_text(&w, "source", commerce_cstr(commerce_source_name(t->touch.source)));
+    }
+
     commerce_write_int(&w, "start", binding->start);
 
     end = commerce_binding_end(binding);

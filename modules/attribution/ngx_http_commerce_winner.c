@@ -11,6 +11,7 @@ static void ngx_http_commerce_came_by(ngx_commerce_case_t *c, commerce_touch_t *
     commerce_time_t *room);
 static void ngx_http_commerce_candidate(ngx_http_commerce_attribution_t *a, commerce_source_t source,
     uint64_t seller, commerce_touch_t *touch, const uint8_t *lines);
+static ngx_uint_t ngx_http_commerce_bound_candidate(ngx_http_commerce_attribution_t *a);
 static void ngx_http_commerce_buyer_person(ngx_http_commerce_attribution_t *a);
 static void ngx_http_commerce_compare_upline(ngx_http_commerce_attribution_t *a);
 static commerce_touch_t *ngx_http_commerce_latest(ngx_http_commerce_attribution_t *a,
@@ -24,11 +25,10 @@ static int ngx_http_commerce_credit(ngx_http_commerce_attribution_t *a, commerce
 void
 ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a)
 {
-    ngx_uint_t                 i;
+    ngx_uint_t                 i, bound;
     commerce_time_t            group, room;
     commerce_touch_t          *touch;
     ngx_commerce_case_t       *c;
-    commerce_binding_state_t   state;
     static commerce_source_t   classes[] = {
         COMMERCE_SOURCE_LIVE_ROOM, COMMERCE_SOURCE_SHARE, COMMERCE_SOURCE_GROUP, COMMERCE_SOURCE_CHANNEL
     };
@@ -39,13 +39,7 @@ ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a)
     group = 0;
     room = 0;
 
-    state = commerce_binding_state(&a->decided, c->now);
-
-    if (state == COMMERCE_BINDING_PROTECTED || state == COMMERCE_BINDING_OPEN) {
-        ngx_http_commerce_candidate(a, state == COMMERCE_BINDING_PROTECTED ? COMMERCE_SOURCE_PROTECTED
-                                                                           : COMMERCE_SOURCE_OPEN,
-                                    a->decided.owner, NULL, NULL);
-    }
+    bound = ngx_http_commerce_bound_candidate(a);
 
     for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
         touch = ngx_http_commerce_latest(a, classes[i]);
@@ -56,8 +50,7 @@ ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a)
 
             /* a binding keeps the dimensions of its owner's latest touch */
 
-            if ((state == COMMERCE_BINDING_PROTECTED || state == COMMERCE_BINDING_OPEN)
-                && touch->seller && touch->seller == a->candidates[0].seller.number
+            if (bound && touch->seller && touch->seller == a->candidates[0].seller.number
                 && touch->first >= a->candidates[0].touch.first)
             {
                 a->candidates[0].touch = *touch;
@@ -74,6 +67,42 @@ ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a)
             }
         }
     }
+}
+
+
+/* who serves the buyer; a leaver does, where configured, until his customers are his successor's */
+
+static ngx_uint_t
+ngx_http_commerce_bound_candidate(ngx_http_commerce_attribution_t *a)
+{
+    ngx_uint_t                 leaving;
+    ngx_commerce_case_t       *c;
+    commerce_binding_state_t   state;
+
+    c = a->c;
+    leaving = 0;
+    state = commerce_binding_held(&a->decided, &a->decided_owner, c->now);
+
+    if (a->decided.owner && c->order && state != COMMERCE_BINDING_EXPIRED) {
+        ngx_http_commerce_core->note_reason(c, a->decided_owner.reason);
+    }
+
+    if (state == COMMERCE_BINDING_TRANSFER_PENDING && a->conf->leaver) {
+        leaving = 1;
+        state = commerce_binding_state(&a->decided, c->now);
+    }
+
+    if (state != COMMERCE_BINDING_PROTECTED && state != COMMERCE_BINDING_OPEN) {
+        return 0;
+    }
+
+    ngx_http_commerce_candidate(a, state == COMMERCE_BINDING_PROTECTED ? COMMERCE_SOURCE_PROTECTED
+                                                                       : COMMERCE_SOURCE_OPEN,
+                                a->decided_owner.person.number, NULL, NULL);
+
+    a->candidates[0].leaving = leaving;
+
+    return 1;
 }
 
 
@@ -165,7 +194,7 @@ ngx_http_commerce_latest(ngx_http_commerce_attribution_t *a, commerce_source_t s
     if (remembered
         && remembered->source == source
         && (latest == NULL || remembered->first > latest->first)
-        && !(a->c->order && commerce_attribution_late(&a->decided, remembered, a->c->now)))
+        && !(a->c->order && commerce_attribution_late(&a->decided, &a->decided_owner, remembered, a->c->now)))
     {
         latest = remembered;
     }
@@ -242,7 +271,7 @@ ngx_http_commerce_buyer_person(ngx_http_commerce_attribution_t *a)
     c = a->c;
 
     for (i = 0; c->verified && i < a->ncandidates; i++) {
-        if (a->candidates[i].seller.number && commerce_equal(a->candidates[i].seller.user, c->user)) {
+        if (commerce_person_is(&a->candidates[i].seller, c->user)) {
             c->buyer_person = a->candidates[i].seller;
             return;
         }

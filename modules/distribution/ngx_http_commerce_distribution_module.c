@@ -120,7 +120,7 @@ ngx_http_commerce_lineage(ngx_commerce_case_t *c)
 
         recruiter = ngx_http_commerce_distribution_core->person(c, seller->upline);
 
-        buyer = recruiter && c->verified && commerce_equal(recruiter->user, c->user)
+        buyer = recruiter && c->verified && commerce_person_is(recruiter, c->user)
                 ? recruiter->number : c->buyer_person.number;
 
         commerce_lineage_of(seller, buyer, ngx_http_commerce_get_person, c, &lineage);

@@ -478,6 +478,7 @@ test_late(void)
 {
     size_t              i;
     commerce_touch_t    t;
+    commerce_owner_t    anna, nobody;
     commerce_binding_t  b, none;
 
     static const struct {
@@ -502,6 +503,10 @@ test_late(void)
     };
 
     memset(&none, 0, sizeof(none));
+    memset(&nobody, 0, sizeof(nobody));
+    anna = nobody;
+    anna.state = COMMERCE_OWNER_ACTIVE;
+    anna.person.number = 1;
     b = none;
     b.owner = b.origin = 1;
     b.changed = b.start = b.renewed = T0;
@@ -512,11 +517,22 @@ test_late(void)
         t = touch(SHARE, cases[i].strength, 1, DAY);
         t.seller = cases[i].seller;
         t.first = cases[i].first;
-        is_int(commerce_attribution_late(&b, &t, cases[i].now), cases[i].late,
+        is_int(commerce_attribution_late(&b, &anna, &t, cases[i].now), cases[i].late,
                "late, case %zu", i);
-        ok(!commerce_attribution_late(&none, &t, cases[i].now),
+        ok(!commerce_attribution_late(&none, &nobody, &t, cases[i].now),
            "late, case %zu: without a binding nobody is a rival", i);
+        ok(!commerce_attribution_late(&b, &nobody, &t, cases[i].now),
+           "late, case %zu: nor when nobody serves the buyer", i);
     }
+
+    t = touch(SHARE, COMMERCE_STRENGTH_SIGNED, 1, DAY);
+    t.seller = 2;
+    t.first = T0 + 100;
+    anna.state = COMMERCE_OWNER_FROZEN;
+    ok(commerce_attribution_late(&b, &anna, &t, T0 + 100), "late: a frozen owner's customer, too");
+    anna.state = COMMERCE_OWNER_ACTIVE;
+    anna.person.number = 2;
+    ok(!commerce_attribution_late(&b, &anna, &t, T0 + 100), "late: the heir is no rival");
 }
 
 
@@ -527,22 +543,26 @@ test_late_order(void)
 {
     commerce_touch_t           t;
     commerce_buyer_t           buyer;
+    commerce_owner_t           owner;
     commerce_binding_t         before;
-    commerce_binding_policy_t  p = { 30 * DAY, 7 * DAY, true, HOUSE };
+    commerce_binding_policy_t  p = { .validity = 30 * DAY, .protect = 7 * DAY, .renew = true };
 
     memset(&buyer, 0, sizeof(buyer));
-    commerce_binding_touch(&p, &buyer.binding, 1, 0, T0);
+    memset(&owner, 0, sizeof(owner));
+    owner.state = COMMERCE_OWNER_ACTIVE;
+    owner.person.number = 1;
+    commerce_binding_touch(&p, &buyer.binding, &owner, 1, 0, false, T0);
 
     t = touch(SHARE, COMMERCE_STRENGTH_SIGNED, 5, 7 * DAY);
     t.seller = 2;
     ok(commerce_buyer_sees(&buyer, &t, T0 + 8 * DAY), "a rival's share is new");
-    is_int(commerce_binding_touch(&p, &buyer.binding, 2, 0, t.first), R(BIND_STOLEN),
+    is_int(commerce_binding_touch(&p, &buyer.binding, &owner, 2, 0, false, t.first), R(BIND_STOLEN),
            "it steals by the ordinary rules");
 
     before = commerce_binding_before(&buyer.binding);
     is_int(before.owner, 1, "the order sees the owner before");
-    ok(commerce_attribution_late(&before, &t, T0 + 8 * DAY + 9), "9 s later: late");
-    ok(!commerce_attribution_late(&before, &t, T0 + 8 * DAY + 10), "10 s later: a touch");
+    ok(commerce_attribution_late(&before, &owner, &t, T0 + 8 * DAY + 9), "9 s later: late");
+    ok(!commerce_attribution_late(&before, &owner, &t, T0 + 8 * DAY + 10), "10 s later: a touch");
 
     ok(!commerce_buyer_sees(&buyer, &t, T0 + 30 * DAY), "the old link again is no new touch");
     is_int(t.first, T0 + 8 * DAY, "... and has its old time");

@@ -15,6 +15,8 @@
 #define PROTECTED  COMMERCE_BINDING_PROTECTED
 #define OPEN       COMMERCE_BINDING_OPEN
 #define EXPIRED    COMMERCE_BINDING_EXPIRED
+#define FROZEN     COMMERCE_BINDING_FROZEN
+#define PENDING    COMMERCE_BINDING_TRANSFER_PENDING
 
 #define ANNA   11
 #define BORIS  22
@@ -24,7 +26,32 @@
 static commerce_binding_policy_t
 policy(int64_t validity, int64_t protect, bool renew)
 {
-    return (commerce_binding_policy_t) { validity, protect, renew, COMMERCE_SELF_HOUSE };
+    return (commerce_binding_policy_t) { .validity = validity, .protect = protect, .renew = renew };
+}
+
+
+static commerce_owner_t
+owner(uint64_t number, commerce_owner_state_t state)
+{
+    commerce_owner_t  o;
+
+    memset(&o, 0, sizeof(o));
+    o.state = state;
+    o.person.number = state == COMMERCE_OWNER_FREE ? 0 : number;
+
+    return o;
+}
+
+
+/* the owner is active */
+
+static commerce_reason_t
+touch(commerce_binding_policy_t *p, commerce_binding_t *b, uint64_t seller, uint64_t buyer,
+    commerce_time_t now)
+{
+    commerce_owner_t  o = owner(b->owner, COMMERCE_OWNER_ACTIVE);
+
+    return commerce_binding_touch(p, b, &o, seller, buyer, false, now);
 }
 
 
@@ -35,7 +62,7 @@ bound(int64_t validity, int64_t protect)
     commerce_binding_policy_t  p = policy(validity, protect, false);
 
     memset(&binding, 0, sizeof(binding));
-    commerce_binding_touch(&p, &binding, ANNA, 0, T0);
+    touch(&p, &binding, ANNA, 0, T0);
 
     return binding;
 }
@@ -154,7 +181,7 @@ test_touches(void)
         b = old = bound(cases[i].validity, cases[i].protect);
         p = policy(cases[i].validity, cases[i].protect, cases[i].renew);
 
-        reason = commerce_binding_touch(&p, &b, cases[i].seller, cases[i].buyer, cases[i].now);
+        reason = touch(&p, &b, cases[i].seller, cases[i].buyer, cases[i].now);
 
         changes = cases[i].reason == R(BIND_STOLEN) || cases[i].reason == R(BIND_RENEW)
                   || cases[i].reason == R(BIND_NEW_AFTER_EXPIRY);
@@ -174,9 +201,9 @@ test_new(void)
     commerce_binding_policy_t  p = policy(30 * DAY, 7 * DAY, true);
 
     memset(&b, 0, sizeof(b));
-    is_int(commerce_binding_touch(&p, &b, ANNA, ANNA, T0), R(SELF_BIND), "no binding to oneself");
+    is_int(touch(&p, &b, ANNA, ANNA, T0), R(SELF_BIND), "no binding to oneself");
     is_int(b.owner, 0, "... nothing bound");
-    is_int(commerce_binding_touch(&p, &b, ANNA, 0, T0), R(BIND_NEW), "new");
+    is_int(touch(&p, &b, ANNA, 0, T0), R(BIND_NEW), "new");
     is_int(b.owner, ANNA, "owner");
     is_int(b.origin, ANNA, "origin");
     is_int(b.previous, 0, "nobody before");
@@ -189,15 +216,15 @@ test_new(void)
     /* a policy changed afterwards rules new bindings only */
 
     p = policy(2 * DAY, 0, true);
-    is_int(commerce_binding_touch(&p, &b, BORIS, 0, T0 + 7 * DAY - 1), R(PROTECT_HOLD),
+    is_int(touch(&p, &b, BORIS, 0, T0 + 7 * DAY - 1), R(PROTECT_HOLD),
            "protected by the policy it was bound under");
-    is_int(commerce_binding_touch(&p, &b, ANNA, 0, T0 + 6 * DAY), R(BIND_RENEW), "renewed");
+    is_int(touch(&p, &b, ANNA, 0, T0 + 6 * DAY), R(BIND_RENEW), "renewed");
     is_int(b.start, T0, "a renewal leaves the start");
     is_int(b.changed, T0, "... and the change of owner");
     is_int(b.previous, 0, "... and the owner before");
     is_int(commerce_binding_end(&b), T0 + 36 * DAY, "... and starts the old validity again");
     is_int(commerce_binding_protected_until(&b), T0 + 7 * DAY, "... but not the protection");
-    is_int(commerce_binding_touch(&p, &b, BORIS, 0, T0 + 7 * DAY), R(BIND_STOLEN), "stolen");
+    is_int(touch(&p, &b, BORIS, 0, T0 + 7 * DAY), R(BIND_STOLEN), "stolen");
     is_int(b.validity, 2 * DAY, "the new owner comes under the new policy");
     is_int(b.protect, 0, "... in both");
 }
@@ -214,9 +241,9 @@ test_before(void)
     is_int(before.owner, 0, "before the first binding: none");
     is_int(commerce_binding_state(&before, T0), NONE, "... in state none");
 
-    commerce_binding_touch(&p, &b, ANNA, 0, T0 + 5 * DAY);
+    touch(&p, &b, ANNA, 0, T0 + 5 * DAY);
     anna = b;
-    commerce_binding_touch(&p, &b, BORIS, 0, T0 + 10 * DAY);
+    touch(&p, &b, BORIS, 0, T0 + 10 * DAY);
     is_int(b.owner, BORIS, "stolen by Boris");
     is_int(b.origin, ANNA, "the origin stays");
     is_int(b.previous, ANNA, "the owner before");
@@ -236,16 +263,16 @@ test_before(void)
     is_int(commerce_binding_state(&before, T0 + 35 * DAY - 1), OPEN, "before: last second");
     is_int(commerce_binding_state(&before, T0 + 35 * DAY), EXPIRED, "before: over");
 
-    commerce_binding_touch(&p, &b, BORIS, 0, T0 + 11 * DAY);
+    touch(&p, &b, BORIS, 0, T0 + 11 * DAY);
     is_int(b.previous, ANNA, "a renewal keeps the owner before");
     is_int(b.changed, T0 + 10 * DAY, "... and when it changed");
 
-    is_int(commerce_binding_touch(&p, &b, BORIS, 0, T0 + 90 * DAY), R(BIND_NEW_AFTER_EXPIRY),
+    is_int(touch(&p, &b, BORIS, 0, T0 + 90 * DAY), R(BIND_NEW_AFTER_EXPIRY),
            "the same owner after expiry");
     is_int(b.previous, ANNA, "... is no change of owner");
     is_int(b.start, T0 + 90 * DAY, "... but starts anew");
 
-    is_int(commerce_binding_touch(&p, &b, CHEN, 0, T0 + 120 * DAY), R(BIND_NEW_AFTER_EXPIRY),
+    is_int(touch(&p, &b, CHEN, 0, T0 + 120 * DAY), R(BIND_NEW_AFTER_EXPIRY),
            "another one after expiry");
     is_int(b.origin, ANNA, "the origin stays for ever");
     is_int(b.previous, BORIS, "Boris before");
@@ -254,7 +281,7 @@ test_before(void)
     is_int(commerce_binding_state(&before, T0 + 120 * DAY - 1), OPEN, "before: to the second");
 
     b = bound(COMMERCE_FOREVER, 0);
-    commerce_binding_touch(&p, &b, BORIS, 0, T0 + 1);
+    touch(&p, &b, BORIS, 0, T0 + 1);
     before = commerce_binding_before(&b);
     is_int(b.previous_end, COMMERCE_FOREVER, "permanent before");
     is_int(commerce_binding_end(&before), COMMERCE_FOREVER, "before: permanent");
@@ -302,6 +329,244 @@ test_policy(void)
 }
 
 
+/* what the owner does stands above the clock */
+
+static void
+test_owners(void)
+{
+    size_t                     i;
+    commerce_owner_t           o;
+    commerce_binding_t         b;
+    commerce_binding_policy_t  p = policy(30 * DAY, 7 * DAY, true);
+
+    static const struct {
+        commerce_owner_state_t    state;
+        commerce_time_t           now;
+        commerce_binding_state_t  held;
+        commerce_reason_t         rival, own;       /* a touch of somebody else's, of the owner's */
+    } cases[] = {
+        { COMMERCE_OWNER_ACTIVE, T0, PROTECTED, R(PROTECT_HOLD), R(OK) },
+        { COMMERCE_OWNER_ACTIVE, T0 + 7 * DAY, OPEN, R(BIND_STOLEN), R(BIND_RENEW) },
+        { COMMERCE_OWNER_FROZEN, T0, FROZEN, R(OWNER_FROZEN), R(OWNER_FROZEN) },
+        { COMMERCE_OWNER_FROZEN, T0 + 30 * DAY - 1, FROZEN, R(OWNER_FROZEN), R(OWNER_FROZEN) },
+        { COMMERCE_OWNER_FROZEN, T0 + 30 * DAY, EXPIRED, R(BIND_NEW_AFTER_EXPIRY),
+          R(BIND_NEW_AFTER_EXPIRY) },
+        { COMMERCE_OWNER_LAPSED, T0, OPEN, R(BIND_STOLEN), R(OK) },
+        { COMMERCE_OWNER_WAITING, T0, PENDING, R(TRANSFER_WAIT), R(TRANSFER_WAIT) },
+        { COMMERCE_OWNER_WAITING, T0 + 8 * DAY, PENDING, R(TRANSFER_WAIT), R(TRANSFER_WAIT) },
+        { COMMERCE_OWNER_WAITING, T0 + 30 * DAY, EXPIRED, R(BIND_NEW_AFTER_EXPIRY),
+          R(BIND_NEW_AFTER_EXPIRY) },
+        { COMMERCE_OWNER_FREE, T0, NONE, R(BIND_NEW), R(BIND_NEW) },
+        { COMMERCE_OWNER_FREE, T0 + 30 * DAY, EXPIRED, R(BIND_NEW_AFTER_EXPIRY),
+          R(BIND_NEW_AFTER_EXPIRY) },
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        o = owner(ANNA, cases[i].state);
+
+        b = bound(30 * DAY, 7 * DAY);
+        is_int(commerce_binding_held(&b, &o, cases[i].now), cases[i].held, "held, case %zu", i);
+        is_int(commerce_binding_touch(&p, &b, &o, BORIS, 0, false, cases[i].now), cases[i].rival,
+               "held, case %zu: a rival", i);
+        is_int(b.origin, ANNA, "held, case %zu: the origin stays", i);
+
+        b = bound(30 * DAY, 7 * DAY);
+        is_int(commerce_binding_touch(&p, &b, &o, ANNA, 0, false, cases[i].now), cases[i].own,
+               "held, case %zu: the owner", i);
+    }
+
+    /* whom nobody served was not taken from anybody: LATE_TOUCH has nobody to protect */
+
+    b = bound(30 * DAY, 7 * DAY);
+    o = owner(ANNA, COMMERCE_OWNER_FREE);
+    commerce_binding_touch(&p, &b, &o, BORIS, 0, false, T0 + DAY);
+    b = commerce_binding_before(&b);
+    is_int(commerce_binding_state(&b, T0 + DAY), EXPIRED, "free before: nobody's");
+
+    is_str(commerce_cstr(commerce_binding_state_name(FROZEN)), "frozen", "name");
+    is_str(commerce_cstr(commerce_binding_state_name(PENDING)), "transfer_pending", "name");
+}
+
+
+static void
+test_self_and_new_only(void)
+{
+    commerce_owner_t           o = owner(ANNA, COMMERCE_OWNER_ACTIVE);
+    commerce_binding_t         b;
+    commerce_binding_policy_t  p = policy(30 * DAY, 7 * DAY, true);
+
+    b = bound(30 * DAY, 7 * DAY);
+    is_int(touch(&p, &b, BORIS, BORIS, T0 + DAY), R(KEEP_UPLINE),
+           "a buyer who became a seller keeps who protects him");
+    is_int(touch(&p, &b, BORIS, BORIS, T0 + 7 * DAY), R(SELF_BIND), "... no longer than that");
+    is_int(b.owner, ANNA, "... and is not his own");
+
+    p.new_only = true;
+
+    is_int(commerce_binding_touch(&p, &b, &o, BORIS, 0, true, T0 + 8 * DAY), R(NEW_USERS_ONLY),
+           "new_only: a customer is not taken over");
+    is_int(commerce_binding_touch(&p, &b, &o, ANNA, 0, true, T0 + 8 * DAY), R(BIND_RENEW),
+           "new_only: the owner's touch renews");
+    is_int(commerce_binding_touch(&p, &b, &o, ANNA, 0, true, T0 + 38 * DAY), R(NEW_USERS_ONLY),
+           "new_only: nor bound again after the end");
+    is_int(commerce_binding_touch(&p, &b, &o, BORIS, 0, false, T0 + 38 * DAY),
+           R(BIND_NEW_AFTER_EXPIRY), "new_only: who never ordered is");
+
+    memset(&b, 0, sizeof(b));
+    is_int(commerce_binding_touch(&p, &b, &o, ANNA, 0, true, T0), R(NEW_USERS_ONLY),
+           "new_only: a customer is not bound for the first time");
+    is_int(b.owner, 0, "... and stays nobody's");
+}
+
+
+static void
+test_inherit(void)
+{
+    commerce_owner_t           o;
+    commerce_binding_t         b;
+    commerce_binding_policy_t  p = policy(30 * DAY, 7 * DAY, true);
+
+    b = bound(30 * DAY, 7 * DAY);
+    o = owner(ANNA, COMMERCE_OWNER_ACTIVE);
+    is_int(commerce_binding_inherit(&b, &o, T0 + DAY), R(OK), "an active owner: nothing to inherit");
+
+    o = owner(BORIS, COMMERCE_OWNER_ACTIVE);
+    is_int(commerce_binding_inherit(&b, &o, T0 + DAY), R(BIND_INHERITED), "the successor inherits");
+    is_int(b.owner, BORIS, "... the buyer");
+    is_int(b.origin, ANNA, "... not the origin");
+    is_int(b.start, T0, "... and the clocks");
+    is_int(b.previous, 0, "no rival took anything");
+    is_int(commerce_binding_state(&b, T0 + 7 * DAY - 1), PROTECTED, "protected as before");
+    is_int(commerce_binding_end(&b), T0 + 30 * DAY, "valid as before");
+    is_int(touch(&p, &b, BORIS, 0, T0 + 2 * DAY), R(BIND_RENEW), "the heir's touch renews");
+
+    b = bound(30 * DAY, 7 * DAY);
+    is_int(commerce_binding_inherit(&b, &o, T0 + 30 * DAY), R(OK), "an expired binding is nobody's to inherit");
+
+    o = owner(0, COMMERCE_OWNER_FREE);
+    is_int(commerce_binding_inherit(&b, &o, T0), R(OK), "nobody inherits nothing");
+
+    memset(&b, 0, sizeof(b));
+    o = owner(BORIS, COMMERCE_OWNER_ACTIVE);
+    is_int(commerce_binding_inherit(&b, &o, T0), R(OK), "who was never bound has no heir");
+}
+
+
+static void
+test_extend(void)
+{
+    size_t                     i;
+    commerce_binding_t         b, old;
+    commerce_binding_policy_t  p = policy(30 * DAY, 7 * DAY, true);
+
+    static const struct {
+        int64_t            extend;
+        commerce_time_t    ordered;
+        commerce_reason_t  reason;
+        commerce_time_t    end;
+    } cases[] = {
+        { 0, T0 + DAY, R(OK), T0 + 30 * DAY },
+        { 30 * DAY, T0, R(OK), T0 + 30 * DAY },
+        { 30 * DAY, T0 + 1, R(BIND_ORDER_EXTEND), T0 + 30 * DAY + 1 },
+        { 30 * DAY, T0 - 1, R(OK), T0 + 30 * DAY },
+        { 30 * DAY, T0 + 30 * DAY - 1, R(BIND_ORDER_EXTEND), T0 + 60 * DAY - 1 },
+        { 30 * DAY, T0 + 30 * DAY, R(OK), T0 + 30 * DAY },
+        { 5 * DAY, T0 + DAY, R(OK), T0 + 30 * DAY },
+        { 5 * DAY, T0 + 26 * DAY, R(BIND_ORDER_EXTEND), T0 + 31 * DAY },
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        b = bound(30 * DAY, 7 * DAY);
+        b.order_extend = cases[i].extend;
+        is_int(commerce_binding_extend(&b, cases[i].ordered), cases[i].reason, "extend, case %zu", i);
+        is_int(commerce_binding_end(&b), cases[i].end, "extend, case %zu: end", i);
+        is_int(commerce_binding_protected_until(&b), T0 + 7 * DAY, "extend, case %zu: protection is not", i);
+    }
+
+    p.order_extend = 60 * DAY;
+
+    b = bound(30 * DAY, 7 * DAY);
+    is_int(b.order_extend, 0, "kept with the binding: a changed policy is for new ones");
+    is_int(touch(&p, &b, BORIS, 0, T0 + 10 * DAY), R(BIND_STOLEN), "stolen");
+    is_int(b.order_extend, 60 * DAY, "... under the new policy");
+
+    old = b;
+    is_int(commerce_binding_extend(&b, T0 + 9 * DAY), R(OK), "an order of the owner before extends nothing");
+    is_int(commerce_binding_extend(&b, T0 + 10 * DAY + 9), R(OK), "nor one that a late touch did not decide");
+    is_int(memcmp(&b, &old, sizeof(b)), 0, "... unchanged");
+    is_int(commerce_binding_extend(&b, T0 + 10 * DAY + 10), R(BIND_ORDER_EXTEND), "the next one does");
+    is_int(commerce_binding_end(&b), T0 + 70 * DAY + 10, "... from when it was placed");
+    is_int(commerce_binding_extend(&b, T0 + 10 * DAY + 10), R(OK), "a notice that comes again extends nothing");
+    is_int(touch(&p, &b, BORIS, 0, T0 + 20 * DAY), R(OK), "a renewal never shortens");
+    is_int(touch(&p, &b, CHEN, 0, T0 + 20 * DAY), R(BIND_STOLEN), "an extension does not protect");
+    is_int(b.extended, 0, "... and is not the next owner's");
+
+    memset(&b, 0, sizeof(b));
+    is_int(commerce_binding_extend(&b, T0), R(OK), "nobody's");
+}
+
+
+static void
+test_rebind(void)
+{
+    commerce_binding_t         b, before;
+    commerce_binding_policy_t  p = policy(10 * DAY, DAY, true);
+
+    b = bound(COMMERCE_FOREVER, COMMERCE_FOREVER);
+    is_int(commerce_binding_rebind(&p, &b, BORIS, T0 + DAY), R(BIND_ADMIN), "protected or not");
+    is_int(b.owner, BORIS, "the owner");
+    is_int(b.origin, ANNA, "the origin stays");
+    is_int(b.previous, ANNA, "who was before");
+    is_int(commerce_binding_end(&b), T0 + 11 * DAY, "a new start, under the policy given");
+    before = commerce_binding_before(&b);
+    is_int(commerce_binding_state(&before, T0 + DAY), EXPIRED, "no touch: it decides the next order");
+
+    is_int(commerce_binding_rebind(&p, &b, 0, T0 + 2 * DAY), R(BIND_ADMIN), "to the house");
+    is_int(commerce_binding_state(&b, T0 + 2 * DAY), NONE, "nobody's");
+    is_int(b.origin, ANNA, "the origin stays");
+    is_int(touch(&p, &b, CHEN, 0, T0 + 3 * DAY), R(BIND_NEW), "anybody may bind him");
+    is_int(b.origin, ANNA, "the origin stays");
+}
+
+
+static void
+test_merge(void)
+{
+    commerce_binding_t         a, b, m, none;
+    commerce_binding_policy_t  p = policy(30 * DAY, 7 * DAY, true);
+
+    memset(&none, 0, sizeof(none));
+    a = bound(30 * DAY, 7 * DAY);
+    b = none;
+    touch(&p, &b, BORIS, 0, T0 + DAY);
+
+    is_int(commerce_binding_merge(&a, &b, T0 + 2 * DAY, &m), R(MERGE_CONFLICT), "both valid");
+    is_int(m.owner, ANNA, "the older stays");
+    is_int(commerce_binding_merge(&b, &a, T0 + 2 * DAY, &m), R(MERGE_CONFLICT), "the other way round");
+    is_int(m.owner, ANNA, "the same");
+    is_int(commerce_binding_merge(&a, &b, T0 + 30 * DAY, &m), R(OK), "one has expired");
+    is_int(m.owner, BORIS, "the valid one stays");
+    is_int(commerce_binding_merge(&b, &a, T0 + 30 * DAY, &m), R(OK), "the other way round");
+    is_int(m.owner, BORIS, "the same");
+    is_int(commerce_binding_merge(&a, &b, T0 + 31 * DAY, &m), R(OK), "both have");
+    is_int(m.owner, ANNA, "the kept name's");
+    is_int(commerce_binding_merge(&none, &b, T0 + 99 * DAY, &m), R(OK), "only one was ever bound");
+    is_int(m.owner, BORIS, "... its history stays");
+    is_int(commerce_binding_merge(&none, &none, T0, &m), R(OK), "none was");
+    is_int(m.owner, 0, "nobody's");
+
+    b = none;
+    touch(&p, &b, ANNA, 0, T0 - DAY);
+    is_int(commerce_binding_merge(&a, &b, T0, &m), R(OK), "one owner: no conflict");
+    is_int(m.start, T0 - DAY, "the older stays");
+
+    b = none;
+    touch(&p, &b, BORIS, 0, T0);
+    is_int(commerce_binding_merge(&a, &b, T0, &m), R(MERGE_CONFLICT), "a tie");
+    is_int(m.owner, ANNA, "is the kept name's");
+}
+
+
 int
 main(void)
 {
@@ -309,6 +574,12 @@ main(void)
     test_touches();
     test_new();
     test_before();
+    test_owners();
+    test_self_and_new_only();
+    test_inherit();
+    test_extend();
+    test_rebind();
+    test_merge();
     test_policy();
 
     return done_testing();

@@ -316,8 +316,8 @@ static void
 test_places(void)
 {
     uint64_t          version;
-    commerce_room_t   room = { 8, S("room-8"), 77 }, other;
-    commerce_group_t  group = { (1 << 29) - 1, S("g/1"), 5 }, found;
+    commerce_room_t   room = { .number = 8, .id = S("room-8"), .host = 77 }, other;
+    commerce_group_t  group = { .number = (1 << 29) - 1, .id = S("g/1"), .leader = 5 }, found;
 
     restart();
     commerce_group_write(&txn, shop, &group, 0);
@@ -389,7 +389,7 @@ full_buyer(void)
 
     b.pseudonym = S("k1:0123456789abcdef");
     b.binding = (commerce_binding_t) {
-        1, 2, 3, 100, COMMERCE_FOREVER, -5, 7, 8, 9, 2592000, COMMERCE_FOREVER
+        1, 2, 3, 100, COMMERCE_FOREVER, -5, 7, 8, 9, 2592000, COMMERCE_FOREVER, 86400, 10
     };
 
     for (i = 1; i < COMMERCE_SOURCES; i++) {
@@ -1239,7 +1239,7 @@ test_corrupt_stored(void)
     unsigned           i, count, refused;
     uint64_t           version;
     commerce_str_t     value;
-    commerce_room_t    room = { 0x80, S("r"), 300 };
+    commerce_room_t    room = { .number = 0x80, .id = S("r"), .host = 300 };
     commerce_buyer_t   b;
     commerce_parked_t  parked;
     commerce_notice_t  notice = {
