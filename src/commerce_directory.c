@@ -34,6 +34,21 @@ static const char *const  commerce_transfers[COMMERCE_TRANSFERS] = {
     [COMMERCE_TRANSFER_FULL] = "full",
 };
 
+static const char *const  commerce_fields[COMMERCE_FIELDS] = {
+    [COMMERCE_FIELD_NONE] = "",
+    [COMMERCE_FIELD_OFFLINE] = "offline",
+    [COMMERCE_FIELD_PUBLIC_COMMERCE] = "public_commerce",
+    [COMMERCE_FIELD_SOCIAL_MEDIA] = "social_media",
+    [COMMERCE_FIELD_PRIVATE] = "private",
+    [COMMERCE_FIELD_MESSAGE] = "message",
+};
+
+static const char *const  commerce_origins[COMMERCE_ORIGINS] = {
+    [COMMERCE_ORIGIN_NONE] = "",
+    [COMMERCE_ORIGIN_PUBLIC] = "public",
+    [COMMERCE_ORIGIN_PRIVATE] = "private",
+};
+
 
 const char *
 commerce_role_name(commerce_role_t role)
@@ -115,6 +130,52 @@ commerce_transfer_parse(commerce_str_t name, commerce_transfer_t *transfer)
     }
 
     *transfer = (commerce_transfer_t) i;
+
+    return COMMERCE_OK;
+}
+
+
+const char *
+commerce_field_name(commerce_field_t field)
+{
+    return (unsigned) field < COMMERCE_FIELDS ? commerce_fields[field] : "unknown";
+}
+
+
+int
+commerce_field_parse(commerce_str_t name, commerce_field_t *field)
+{
+    int  i;
+
+    i = commerce_name_find(commerce_fields, COMMERCE_FIELDS, name);
+    if (i < 0) {
+        return COMMERCE_ERROR;
+    }
+
+    *field = (commerce_field_t) i;
+
+    return COMMERCE_OK;
+}
+
+
+const char *
+commerce_origin_name(commerce_origin_t origin)
+{
+    return (unsigned) origin < COMMERCE_ORIGINS ? commerce_origins[origin] : "unknown";
+}
+
+
+int
+commerce_origin_parse(commerce_str_t name, commerce_origin_t *origin)
+{
+    int  i;
+
+    i = commerce_name_find(commerce_origins, COMMERCE_ORIGINS, name);
+    if (i < 0) {
+        return COMMERCE_ERROR;
+    }
+
+    *origin = (commerce_origin_t) i;
 
     return COMMERCE_OK;
 }

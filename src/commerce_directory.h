@@ -10,6 +10,9 @@
 
 #include "commerce_reason.h"
 
+#define COMMERCE_PERSON_MAX  ((1ULL << 40) - 1)     /* numbers fit into a share token */
+#define COMMERCE_NUMBER_MAX  ((1U << 29) - 1)
+
 typedef enum {
     COMMERCE_ROLE_EMPLOYEE,     /* employee, guide (导购), clerk and staff are salaried: roots of depth 1 */
     COMMERCE_ROLE_GUIDE,
@@ -78,6 +81,50 @@ typedef struct {
     unsigned          shift_count;
 } commerce_room_t;
 
+/* where a buyer was met (场): the five fields */
+typedef enum {
+    COMMERCE_FIELD_NONE,                    /* nobody said */
+    COMMERCE_FIELD_OFFLINE,                 /* shops, parcels, posters */
+    COMMERCE_FIELD_PUBLIC_COMMERCE,         /* marketplaces */
+    COMMERCE_FIELD_SOCIAL_MEDIA,
+    COMMERCE_FIELD_PRIVATE,                 /* groups, moments, chats with a guide */
+    COMMERCE_FIELD_MESSAGE,                 /* SMS, mail, subscription messages */
+    COMMERCE_FIELDS
+} commerce_field_t;
+
+/* whose traffic brought him: a platform's, or the merchant's own */
+typedef enum {
+    COMMERCE_ORIGIN_NONE,
+    COMMERCE_ORIGIN_PUBLIC,
+    COMMERCE_ORIGIN_PRIVATE,
+    COMMERCE_ORIGINS
+} commerce_origin_t;
+
+/* a code that was put up somewhere (渠道活码): a QR code's scene, a WeCom state */
+typedef struct {
+    uint32_t           number;              /* 1..2^29-1 */
+    commerce_str_t     id;
+    uint64_t           seller;              /* person; 0 = nobody */
+    uint32_t           group;               /* 0 = none */
+    commerce_field_t   field;
+    commerce_origin_t  origin;
+    commerce_str_t     platform;            /* empty = none */
+} commerce_channel_t;
+
+/* what a product or content token leads to */
+typedef struct {
+    uint32_t        number;                 /* 1..2^29-1 */
+    commerce_str_t  id;
+    commerce_str_t  path;                   /* empty = none */
+} commerce_landing_t;
+
+/* a shop that people walk into */
+typedef struct {
+    commerce_str_t  id;
+    commerce_str_t  name;                   /* for reports; empty = none */
+    bool            closed;
+} commerce_retail_store_t;
+
 /* fills *person; COMMERCE_OK, COMMERCE_ABSENT, COMMERCE_ERROR */
 typedef int (*commerce_person_get_t)(void *data, uint64_t number, commerce_person_t *person);
 
@@ -88,6 +135,10 @@ const char *commerce_person_status_name(commerce_person_status_t status);
 int commerce_person_status_parse(commerce_str_t name, commerce_person_status_t *status);
 const char *commerce_transfer_name(commerce_transfer_t transfer);
 int commerce_transfer_parse(commerce_str_t name, commerce_transfer_t *transfer);
+const char *commerce_field_name(commerce_field_t field);            /* NONE: "" */
+int commerce_field_parse(commerce_str_t name, commerce_field_t *field);
+const char *commerce_origin_name(commerce_origin_t origin);         /* NONE: "" */
+int commerce_origin_parse(commerce_str_t name, commerce_origin_t *origin);
 
 /* is this user the person, under any of his names? */
 bool commerce_person_is(const commerce_person_t *person, commerce_str_t user);

@@ -10,6 +10,9 @@
  *   r/<upline, 10 hex>   counter of direct downlines
  *   g/<number, 8 hex>    group           G/<id>   its number
  *   l/<number, 8 hex>    live room       L/<id>   its number
+ *   a/<number, 8 hex>    channel         A/<id>   its number
+ *   j/<number, 8 hex>    landing         J/<id>   its number
+ *   S/<id>               store
  *   b/<user>             buyer
  *   k/<number, 4 hex>    campaign        K/<id>   its number
  *   c/<campaign, 4 hex>/<serial, 8 hex>  coupon
@@ -33,7 +36,7 @@
  *   x/<hash, 12 bytes>   coupon by a code made elsewhere (commerce_imported.h)
  *   X/<campaign, 4 hex>/<file, 16 hex>  how far the import of such codes has come
  *   z/now, z/<version, 8 hex>   commission plan in force, and each that was
- *   s/<kind>             next free number of persons, groups, rooms, campaigns
+ *   s/<kind>             next free number of persons, groups, rooms, channels, landings, campaigns
  * Each value starts with a format byte; a decoder refuses formats it does not know (COMMERCE_ERROR).
  * Enumerations are stored as their numbers, so that a released enumeration only grows at its end; reasons are
  * stored by name.
@@ -66,6 +69,11 @@ int commerce_group_read(commerce_reader_t *reader, uint32_t number, commerce_gro
 int commerce_group_find(commerce_reader_t *reader, commerce_str_t id, commerce_group_t *group, uint64_t *version);
 int commerce_room_read(commerce_reader_t *reader, uint32_t number, commerce_room_t *room, uint64_t *version);
 int commerce_room_find(commerce_reader_t *reader, commerce_str_t id, commerce_room_t *room, uint64_t *version);
+int commerce_channel_read(commerce_reader_t *reader, uint32_t number, commerce_channel_t *channel, uint64_t *version);
+int commerce_channel_find(commerce_reader_t *reader, commerce_str_t id, commerce_channel_t *channel, uint64_t *version);
+int commerce_landing_read(commerce_reader_t *reader, uint32_t number, commerce_landing_t *landing, uint64_t *version);
+int commerce_landing_find(commerce_reader_t *reader, commerce_str_t id, commerce_landing_t *landing, uint64_t *version);
+int commerce_retail_store_read(commerce_reader_t *reader, commerce_str_t id, commerce_retail_store_t *store, uint64_t *version);
 int commerce_buyer_read(commerce_reader_t *reader, commerce_str_t user, commerce_buyer_t *buyer, uint64_t *version);
 /* has this user an order on record?  COMMERCE_OK, COMMERCE_ABSENT, COMMERCE_ERROR */
 int commerce_buyer_ordered(commerce_reader_t *reader, commerce_str_t user);
@@ -82,6 +90,9 @@ void commerce_person_write(commerce_txn_t *txn, commerce_str_t shop, const comme
 void commerce_person_compare(commerce_txn_t *txn, commerce_str_t shop, uint64_t number, uint64_t version);  /* a conflict if written meanwhile */
 void commerce_group_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_group_t *group, uint64_t version);
 void commerce_room_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_room_t *room, uint64_t version);
+void commerce_channel_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_channel_t *channel, uint64_t version);
+void commerce_landing_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_landing_t *landing, uint64_t version);
+void commerce_retail_store_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_retail_store_t *store, uint64_t version);
 void commerce_buyer_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t user, const commerce_buyer_t *buyer, uint64_t version);
 void commerce_buyer_remove(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t user, uint64_t version);
 void commerce_campaign_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_campaign_t *campaign, uint64_t version);

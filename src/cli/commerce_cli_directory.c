@@ -20,7 +20,9 @@ typedef struct {
 } directory_put_t;
 
 typedef struct {
-    uint64_t  number, person, version;
+    uint64_t          number, person, version;
+    commerce_group_t  group;        /* of the two the one it is: what is not said stays */
+    commerce_room_t   room;
 } directory_place_t;
 
 
@@ -186,22 +188,20 @@ directory_person(commerce_cli_t *cli, const directory_put_t *put, uint64_t *numb
 static int
 directory_find(commerce_cli_t *cli, const char *kind, commerce_str_t id, directory_place_t *place)
 {
-    int               rc;
-    commerce_room_t   room;
-    commerce_group_t  group;
+    int  rc;
 
     memset(place, 0, sizeof(directory_place_t));
 
     if (strcmp(kind, "group") == 0) {
-        rc = commerce_group_find(&cli->reader, id, &group, &place->version);
-        place->number = group.number;
-        place->person = group.leader;
+        rc = commerce_group_find(&cli->reader, id, &place->group, &place->version);
+        place->number = place->group.number;
+        place->person = place->group.leader;
         return rc;
     }
 
-    rc = commerce_room_find(&cli->reader, id, &room, &place->version);
-    place->number = room.number;
-    place->person = room.host;
+    rc = commerce_room_find(&cli->reader, id, &place->room, &place->version);
+    place->number = place->room.number;
+    place->person = place->room.host;
 
     return rc;
 }
@@ -215,6 +215,7 @@ directory_write(commerce_cli_t *cli, commerce_txn_t *txn, const directory_put_t 
     commerce_group_t  group;
 
     if (strcmp(put->kind, "group") == 0) {
+        group = place->group;
         group.number = (uint32_t) place->number;
         group.id = put->id;
         group.leader = place->person;
@@ -222,6 +223,7 @@ directory_write(commerce_cli_t *cli, commerce_txn_t *txn, const directory_put_t 
         return;
     }
 
+    room = place->room;
     room.number = (uint32_t) place->number;
     room.id = put->id;
     room.host = place->person;
