@@ -285,7 +285,7 @@ for my $case ([ 'F1', 'OWNER_FROZEN' ], [ 'L1', 'OWNER_INACTIVE' ], [ 'Z1', 'OWN
 is(view('chilled', 'B1')->{reason}, 'BIND_NEW', 'bound to B');
 $t->people("id,status\nB,suspended\n");
 is(view('chilled', '')->{seller}, '', 'frozen: the house');
-is_deeply([ @{view('chilled', 'A1')}{qw(reason seller)} ], [ 'PROTECT_HOLD', 'A' ],
+is_deeply([ @{view('chilled', 'A1')}{qw(reason seller)} ], [ 'OWNER_FROZEN', 'A' ],
     'frozen: a rival wins the sale, but not the buyer');
 $t->people("id,status\nB,active\n");
 is(view('chilled', '')->{seller}, 'B', 'thawed: as before');

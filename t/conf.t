@@ -139,7 +139,8 @@ my @wrong = (
     [ server => 'commerce_touch share $arg_st lookback=0', 'lookback=0', 'lookback=time' ],
     [ server => 'commerce_touch share json:/st', 'json:/st', 'text with $variables' ],
     (map { [ server => "commerce_binding $_", $_,
-            'validity=time|forever, protect=time|0|forever, renew=on|off, self_purchase=house|upline|self' ] }
+            'validity=time|forever, protect=time|0|forever, order_extend=time|0, renew=on|off, new_only=on|off, '
+            . 'self_purchase=house|upline|self, transfer=house|leaver, transfer_wait=time|0, frozen_grace=time|0|forever' ] }
         qw(validity=0 validity=x validity=-1 protect=x renew=maybe self_purchase=me valid=30d forever)),
     [ server => 'commerce_priority first', 'first', 'protect_first, touch_first, live_first' ],
     [ server => 'commerce_mini_program app=wx1', 'app=wx1', 'appid=id, scene=$variable' ],

@@ -12,26 +12,8 @@
 
 #define CHECK_DUE_DIGITS  16
 
-enum {
-    CHECK_PERSON,
-    CHECK_GROUP,
-    CHECK_ROOM,
-    CHECK_CAMPAIGN
-};
-
 
 static int check_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
-static int check_person(commerce_cli_check_t *check, const commerce_cli_record_t *record,
-    const char *name);
-static void check_person_links(commerce_cli_check_t *check, const commerce_person_t *person);
-static void check_person_index(commerce_cli_check_t *check, const commerce_cli_record_t *record,
-    const char *name, bool users);
-static void check_place(commerce_cli_check_t *check, const commerce_cli_record_t *record,
-    const char *name, bool group);
-static void check_place_index(commerce_cli_check_t *check, const commerce_cli_record_t *record,
-    const char *name, bool group);
-static void check_named(commerce_cli_check_t *check, const char *what, const char *name,
-    uint64_t person);
 static void check_buyer(commerce_cli_check_t *check, const commerce_cli_record_t *record,
     const char *name);
 static void check_campaign(commerce_cli_check_t *check, const commerce_cli_record_t *record,
@@ -60,8 +42,6 @@ static void check_imported(commerce_cli_check_t *check, const commerce_cli_recor
 static void check_import(commerce_cli_check_t *check, const commerce_cli_record_t *record,
     const char *name);
 static void check_print(commerce_cli_check_t *check, const char *format, va_list args);
-static bool check_key(const commerce_cli_record_t *record, const commerce_path_t *path);
-static void check_highest(commerce_cli_check_t *check, unsigned kind, uint64_t number);
 
 
 void
@@ -103,7 +83,7 @@ commerce_cli_check_records(commerce_cli_check_t *check)
     int          rc;
     const char  *kind;
 
-    for (kind = "pPugGlLbkKcywoidehqQmMFfsxXz"; *kind != '\0'; kind++) {
+    for (kind = "pPugGlLaAjJSbkKcywoidehqQmMFfsxXz"; *kind != '\0'; kind++) {
         rc = commerce_cli_scan(check->cli, *kind, check_visit, check);
 
         if (rc != COMMERCE_CLI_OK) {
@@ -126,24 +106,25 @@ check_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data
 
     switch (record->name.data[-2]) {        /* the kind: "<shop>/<kind>/<name>" */
     case 'p':
-        return check_person(check, record, name);
+        return commerce_cli_check_person(check, record, name);
     case 'P':
-        check_person_index(check, record, name, false);
-        break;
     case 'u':
-        check_person_index(check, record, name, true);
+        commerce_cli_check_person_index(check, record, name);
         break;
     case 'g':
-        check_place(check, record, name, true);
+    case 'l':
+    case 'a':
+    case 'j':
+        commerce_cli_check_place(check, record, name);
         break;
     case 'G':
-        check_place_index(check, record, name, true);
-        break;
-    case 'l':
-        check_place(check, record, name, false);
-        break;
     case 'L':
-        check_place_index(check, record, name, false);
+    case 'A':
+    case 'J':
+        commerce_cli_check_place_index(check, record, name);
+        break;
+    case 'S':
+        commerce_cli_check_retail_store(check, record, name);
         break;
     case 'b':
         check_buyer(check, record, name);
@@ -202,147 +183,8 @@ check_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data
 }
 
 
-static int
-check_person(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name)
-{
-    commerce_path_t    path;
-    commerce_person_t  person;
-
-    if (commerce_person_decode(check->cli->reader.arena, record->value, &person) != COMMERCE_OK) {
-        commerce_cli_check_say(check, "person %s: unreadable", name);
-        return COMMERCE_CLI_OK;
-    }
-
-    commerce_path_number(&path, check->cli->shop, 'p', person.number, 10);
-
-    if (!check_key(record, &path)) {
-        commerce_cli_check_say(check, "person %s: says that it is number %llu", name,
-                               (unsigned long long) person.number);
-        return COMMERCE_CLI_OK;
-    }
-
-    check_highest(check, CHECK_PERSON, person.number);
-    check_person_links(check, &person);
-
-    return commerce_cli_tally_person(check, &person);
-}
-
-
-static void
-check_person_links(commerce_cli_check_t *check, const commerce_person_t *person)
-{
-    const char         *id;
-    commerce_person_t   found;
-    commerce_reader_t  *reader;
-
-    reader = &check->cli->reader;
-    id = commerce_cli_text(check->cli, person->id);
-
-    if (commerce_person_find(reader, person->id, &found, NULL) != COMMERCE_OK
-        || found.number != person->number)
-    {
-        commerce_cli_check_say(check, "person \"%s\": the index of ids does not lead here", id);
-    }
-
-    if (person->user.len != 0
-        && (commerce_person_of_user(reader, person->user, &found, NULL) != COMMERCE_OK
-            || found.number != person->number))
-    {
-        commerce_cli_check_say(check, "person \"%s\": the index of users does not lead here", id);
-    }
-
-    check_named(check, "person", id, person->upline);
-}
-
-
-static void
-check_person_index(commerce_cli_check_t *check, const commerce_cli_record_t *record,
-    const char *name, bool users)
-{
-    int                rc;
-    commerce_person_t  person;
-
-    rc = users ? commerce_person_of_user(&check->cli->reader, record->name, &person, NULL)
-               : commerce_person_find(&check->cli->reader, record->name, &person, NULL);
-
-    if (rc != COMMERCE_OK || !commerce_equal(users ? person.user : person.id, record->name)) {
-        commerce_cli_check_say(check, "index of %s, entry \"%s\": leads to no such person",
-                               users ? "users" : "persons", name);
-    }
-}
-
-
-static void
-check_place(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name,
-    bool group)
-{
-    int                 rc;
-    uint64_t            number;
-    const char         *what;
-    commerce_room_t     room, found_room;
-    commerce_group_t    place, found;
-    commerce_reader_t  *reader;
-
-    reader = &check->cli->reader;
-    what = group ? "group" : "room";
-    number = strtoull(name, NULL, 16);
-
-    if (group) {
-        rc = commerce_group_read(reader, (uint32_t) number, &place, NULL);
-
-        if (rc == COMMERCE_OK) {
-            rc = commerce_group_find(reader, place.id, &found, NULL) == COMMERCE_OK
-                 && found.number == place.number ? COMMERCE_OK : COMMERCE_ABSENT;
-        }
-
-    } else {
-        rc = commerce_room_read(reader, (uint32_t) number, &room, NULL);
-
-        if (rc == COMMERCE_OK) {
-            rc = commerce_room_find(reader, room.id, &found_room, NULL) == COMMERCE_OK
-                 && found_room.number == room.number ? COMMERCE_OK : COMMERCE_ABSENT;
-            place.leader = room.host;
-        }
-    }
-
-    if (rc != COMMERCE_OK) {
-        commerce_cli_check_say(check, "%s %s: %s", what, name, rc == COMMERCE_ABSENT
-                               ? "the index of ids does not lead here" : "unreadable");
-        return;
-    }
-
-    check_highest(check, group ? CHECK_GROUP : CHECK_ROOM, number);
-    check_named(check, what, name, place.leader);
-}
-
-
-static void
-check_place_index(commerce_cli_check_t *check, const commerce_cli_record_t *record,
-    const char *name, bool group)
-{
-    int               rc;
-    commerce_str_t    id;
-    commerce_room_t   room;
-    commerce_group_t  place;
-
-    if (group) {
-        rc = commerce_group_find(&check->cli->reader, record->name, &place, NULL);
-        id = place.id;
-
-    } else {
-        rc = commerce_room_find(&check->cli->reader, record->name, &room, NULL);
-        id = room.id;
-    }
-
-    if (rc != COMMERCE_OK || !commerce_equal(id, record->name)) {
-        commerce_cli_check_say(check, "index of %ss, entry \"%s\": leads to no such %s",
-                               group ? "group" : "room", name, group ? "group" : "room");
-    }
-}
-
-
-static void
-check_named(commerce_cli_check_t *check, const char *what, const char *name, uint64_t number)
+void
+commerce_cli_check_named(commerce_cli_check_t *check, const char *what, const char *name, uint64_t number)
 {
     commerce_person_t  person;
 
@@ -365,9 +207,9 @@ check_buyer(commerce_cli_check_t *check, const commerce_cli_record_t *record, co
         return;
     }
 
-    check_named(check, "buyer", name, buyer.binding.owner);
-    check_named(check, "buyer", name, buyer.binding.origin);
-    check_named(check, "buyer", name, buyer.binding.previous);
+    commerce_cli_check_named(check, "buyer", name, buyer.binding.owner);
+    commerce_cli_check_named(check, "buyer", name, buyer.binding.origin);
+    commerce_cli_check_named(check, "buyer", name, buyer.binding.previous);
 }
 
 
@@ -387,7 +229,7 @@ check_campaign(commerce_cli_check_t *check, const commerce_cli_record_t *record,
 
     commerce_path_number(&path, check->cli->shop, 'k', campaign.number, 4);
 
-    if (!check_key(record, &path)) {
+    if (!commerce_cli_check_key(record, &path)) {
         commerce_cli_check_say(check, "campaign %s: says that it is number %u", name,
                                campaign.number);
         return;
@@ -400,8 +242,8 @@ check_campaign(commerce_cli_check_t *check, const commerce_cli_record_t *record,
     }
 
     check->closed[campaign.number] = campaign.closed != 0;
-    check_highest(check, CHECK_CAMPAIGN, campaign.number);
-    check_named(check, "campaign", name, campaign.promoter);
+    commerce_cli_check_highest(check, COMMERCE_CLI_CHECK_CAMPAIGN, campaign.number);
+    commerce_cli_check_named(check, "campaign", name, campaign.promoter);
 }
 
 
@@ -433,7 +275,7 @@ check_coupon(commerce_cli_check_t *check, const commerce_cli_record_t *record, c
 
     commerce_path_coupon(&path, check->cli->shop, coupon.campaign, coupon.serial);
 
-    if (!check_key(record, &path)) {
+    if (!commerce_cli_check_key(record, &path)) {
         commerce_cli_check_say(check, "coupon %s: says that it is serial %u of campaign number %u",
                                name, coupon.serial, coupon.campaign);
         return COMMERCE_CLI_OK;
@@ -557,7 +399,7 @@ check_order(commerce_cli_check_t *check, const commerce_cli_record_t *record, co
 
     commerce_path_order(&path, check->cli->shop, order.user, order.key);
 
-    if (!check_key(record, &path)) {
+    if (!commerce_cli_check_key(record, &path)) {
         commerce_cli_check_say(check, "order \"%s\": says that its key is \"%s\"", name,
                                commerce_cli_text(check->cli, order.key));
         return;
@@ -679,7 +521,7 @@ check_due(commerce_cli_check_t *check, const commerce_cli_record_t *record, cons
 
     if (rc == COMMERCE_OK) {
         commerce_path_due(&path, check->cli->shop, order.due, order.user, order.key);
-        rc = order.due != COMMERCE_FOREVER && check_key(record, &path) ? COMMERCE_OK
+        rc = order.due != COMMERCE_FOREVER && commerce_cli_check_key(record, &path) ? COMMERCE_OK
                                                                        : COMMERCE_ABSENT;
     }
 
@@ -744,15 +586,15 @@ check_import(commerce_cli_check_t *check, const commerce_cli_record_t *record, c
 }
 
 
-static bool
-check_key(const commerce_cli_record_t *record, const commerce_path_t *path)
+bool
+commerce_cli_check_key(const commerce_cli_record_t *record, const commerce_path_t *path)
 {
     return !path->bad && commerce_equal(record->key, commerce_path_str(path));
 }
 
 
-static void
-check_highest(commerce_cli_check_t *check, unsigned kind, uint64_t number)
+void
+commerce_cli_check_highest(commerce_cli_check_t *check, unsigned kind, uint64_t number)
 {
     if (number > check->highest[kind]) {
         check->highest[kind] = number;

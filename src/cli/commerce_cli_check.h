@@ -26,6 +26,17 @@ typedef struct {
     int64_t   n;
 } commerce_cli_check_use_t;
 
+/* records that have numbers */
+enum {
+    COMMERCE_CLI_CHECK_PERSON,
+    COMMERCE_CLI_CHECK_GROUP,
+    COMMERCE_CLI_CHECK_ROOM,
+    COMMERCE_CLI_CHECK_CAMPAIGN,
+    COMMERCE_CLI_CHECK_CHANNEL,
+    COMMERCE_CLI_CHECK_LANDING,
+    COMMERCE_CLI_CHECK_NUMBERS
+};
+
 typedef struct {
     commerce_cli_t               *cli;
     FILE                         *out;          /* violations and remarks */
@@ -41,7 +52,7 @@ typedef struct {
     int64_t                       doubt;
     unsigned                      imported_campaign;    /* of the last imported code, and how many it has */
     uint32_t                      imported_minted;
-    uint64_t                      highest[4];   /* person, group, room, campaign */
+    uint64_t                      highest[COMMERCE_CLI_CHECK_NUMBERS];
 } commerce_cli_check_t;
 
 /* one violation, with the shop before it */
@@ -51,6 +62,20 @@ void commerce_cli_check_say(commerce_cli_check_t *check, const char *format, ...
 /* what may be as it is meant: shown, but no violation */
 void commerce_cli_check_note(commerce_cli_check_t *check, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* is this the record's key? */
+bool commerce_cli_check_key(const commerce_cli_record_t *record, const commerce_path_t *path);
+/* a number that was given out */
+void commerce_cli_check_highest(commerce_cli_check_t *check, unsigned kind, uint64_t number);
+/* a person that a record names; 0: nobody */
+void commerce_cli_check_named(commerce_cli_check_t *check, const char *what, const char *name, uint64_t person);
+
+/* commerce_cli_check_directory.c */
+int commerce_cli_check_person(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name);
+void commerce_cli_check_person_index(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name);
+void commerce_cli_check_place(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name);
+void commerce_cli_check_place_index(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name);
+void commerce_cli_check_retail_store(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name);
 
 /* commerce_cli_check_index.c */
 void commerce_cli_check_doubt(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name);

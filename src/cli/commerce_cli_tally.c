@@ -431,9 +431,16 @@ tally_numbers(commerce_cli_check_t *check)
     unsigned                  i;
     uint64_t                  next;
     commerce_txn_t            txn;
-    static const char *const  kinds[] = { "person", "group", "room", "campaign" };
+    static const char *const  kinds[COMMERCE_CLI_CHECK_NUMBERS] = {
+        [COMMERCE_CLI_CHECK_PERSON] = "person",
+        [COMMERCE_CLI_CHECK_GROUP] = "group",
+        [COMMERCE_CLI_CHECK_ROOM] = "room",
+        [COMMERCE_CLI_CHECK_CAMPAIGN] = "campaign",
+        [COMMERCE_CLI_CHECK_CHANNEL] = "channel",
+        [COMMERCE_CLI_CHECK_LANDING] = "landing",
+    };
 
-    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+    for (i = 0; i < COMMERCE_CLI_CHECK_NUMBERS; i++) {
         commerce_txn_init(&txn, check->cli->arena);      /* never applied */
 
         rc = commerce_number_take(&check->cli->reader, &txn, kinds[i], UINT64_MAX / 2, &next);

@@ -339,6 +339,137 @@ test_places(void)
     is_int(apply(), COMMERCE_TXN_APPLIED, "changed");
     commerce_group_find(&reader, S("g/1"), &found, NULL);
     is_int((int64_t) found.leader, 0, "no leader");
+
+    restart();
+    found.store = S("store-7");
+    commerce_group_find(&reader, S("g/1"), &group, &version);
+    commerce_group_write(&txn, shop, &found, version);
+    is_int(apply(), COMMERCE_TXN_APPLIED, "with a store");
+    commerce_group_find(&reader, S("g/1"), &found, NULL);
+    is_str(found.store, "store-7", "its store");
+}
+
+
+static void
+test_schedule(void)
+{
+    unsigned          i;
+    uint64_t          version;
+    commerce_room_t   room = { .number = 18, .id = S("room-18"), .host = 77 }, found;
+    commerce_shift_t  shifts[COMMERCE_SHIFTS_MAX];
+
+    for (i = 0; i < COMMERCE_SHIFTS_MAX; i++) {
+        shifts[i] = (commerce_shift_t) { 100 * (int64_t) i - 50, 100 * (int64_t) i + 50, COMMERCE_PERSON_MAX - i };
+    }
+
+    room.shifts = shifts;
+    room.shift_count = COMMERCE_SHIFTS_MAX;
+
+    restart();
+    commerce_room_write(&txn, shop, &room, 0);
+    is_int(apply(), COMMERCE_TXN_APPLIED, "a room with a schedule");
+    is_int(commerce_room_find(&reader, S("room-18"), &found, &version), COMMERCE_OK, "found");
+    is_int(found.host, 77, "host");
+    is_int(found.shift_count, COMMERCE_SHIFTS_MAX, "all shifts");
+    is_int(memcmp(found.shifts, shifts, sizeof(shifts)), 0, "as they were");
+
+    restart();
+    shifts[3].end = shifts[4].start + 1;
+    commerce_room_write(&txn, shop, &room, version);
+    ok(txn.failed, "shifts that overlap are not written");
+}
+
+
+static void
+test_channels(void)
+{
+    commerce_channel_t       found, channel = {
+        .number = COMMERCE_NUMBER_MAX, .id = S("state-1"), .seller = 7, .group = 9,
+        .field = COMMERCE_FIELD_MESSAGE, .origin = COMMERCE_ORIGIN_PRIVATE, .platform = S("wecom")
+    };
+    commerce_landing_t       led, landing = { .number = 3, .id = S("sku-1"), .path = S("/p/1?a=b") };
+    commerce_retail_store_t  shown, store = { .id = S("store/7"), .name = S("Nanjing Road"), .closed = true };
+
+    restart();
+    commerce_channel_write(&txn, shop, &channel, 0);
+    commerce_landing_write(&txn, shop, &landing, 0);
+    commerce_retail_store_write(&txn, shop, &store, 0);
+    is_int(apply(), COMMERCE_TXN_APPLIED, "a channel, a landing, a store");
+
+    is_int(commerce_channel_find(&reader, S("state-1"), &found, NULL), COMMERCE_OK, "channel");
+    ok(found.number == channel.number && found.seller == 7 && found.group == 9, "its numbers");
+    ok(found.field == COMMERCE_FIELD_MESSAGE && found.origin == COMMERCE_ORIGIN_PRIVATE, "its field and origin");
+    is_str(found.platform, "wecom", "its platform");
+    is_int(commerce_channel_read(&reader, 4, &found, NULL), COMMERCE_ABSENT, "no such channel");
+    is_int(found.seller, 0, "... zeroed");
+
+    is_int(commerce_landing_find(&reader, S("sku-1"), &led, NULL), COMMERCE_OK, "landing");
+    is_int(led.number, 3, "its number");
+    is_str(led.path, "/p/1?a=b", "its path");
+
+    is_int(commerce_retail_store_read(&reader, S("store/7"), &shown, NULL), COMMERCE_OK, "store");
+    is_str(shown.name, "Nanjing Road", "its name");
+    ok(shown.closed, "closed");
+    is_int(commerce_retail_store_read(&reader, S("store/8"), &shown, NULL), COMMERCE_ABSENT, "no such store");
+}
+
+
+static void
+test_person_names(void)
+{
+    uint64_t           version;
+    commerce_str_t     names[COMMERCE_IDENTITIES_MAX], fewer[1] = { S("union-new") };
+    commerce_person_t  p, found, before;
+
+    static char  text[COMMERCE_IDENTITIES_MAX][8];
+
+    for (version = 0; version < COMMERCE_IDENTITIES_MAX; version++) {
+        snprintf(text[version], sizeof(text[version]), "name-%d", (int) version);
+        names[version] = commerce_cstr(text[version]);
+    }
+
+    p = person(40, "leaver");
+    p.user = S("leaver-user");
+    p.status = COMMERCE_PERSON_CLEARED;
+    p.since = 1790000000;
+    p.successor = 41;
+    p.transfer = COMMERCE_TRANSFER_FULL;
+    p.identities = names;
+    p.identity_count = COMMERCE_IDENTITIES_MAX;
+
+    restart();
+    commerce_person_write(&txn, shop, &p, 0, NULL);
+    is_int(apply(), COMMERCE_TXN_APPLIED, "a person with names");
+
+    is_int(commerce_person_of_user(&reader, S("name-6"), &found, &version), COMMERCE_OK, "found by the last name");
+    is_int(found.number, 40, "he");
+    is_int(found.status, COMMERCE_PERSON_CLEARED, "status");
+    is_int(found.since, 1790000000, "since");
+    is_int(found.successor, 41, "successor");
+    is_int(found.transfer, COMMERCE_TRANSFER_FULL, "transfer");
+    is_int(found.identity_count, COMMERCE_IDENTITIES_MAX, "names");
+    ok(commerce_person_is(&found, S("name-0")) && commerce_person_is(&found, S("leaver-user")), "he is all of them");
+
+    /* a name that is now the user stays in the index, names that went are free */
+
+    restart();
+    commerce_person_read(&reader, 40, &before, &version);
+    p.user = S("name-2");
+    p.identities = fewer;
+    p.identity_count = 1;
+    commerce_person_write(&txn, shop, &p, version, &before);
+    is_int(apply(), COMMERCE_TXN_APPLIED, "other names");
+    is_int(commerce_person_of_user(&reader, S("name-2"), &found, NULL), COMMERCE_OK, "the kept one");
+    is_int(commerce_person_of_user(&reader, S("union-new"), &found, NULL), COMMERCE_OK, "the new one");
+    is_int(commerce_person_of_user(&reader, S("name-3"), &found, NULL), COMMERCE_ABSENT, "one that went");
+    is_int(commerce_person_of_user(&reader, S("leaver-user"), &found, NULL), COMMERCE_ABSENT, "the user before");
+
+    p = person(42, "thief");
+    p.identities = fewer;
+    p.identity_count = 1;
+    restart();
+    commerce_person_write(&txn, shop, &p, 0, NULL);
+    is_int(apply(), COMMERCE_TXN_CONFLICT, "somebody else's name");
 }
 
 
@@ -1322,6 +1453,9 @@ main(void)
     test_keys();
     test_person();
     test_places();
+    test_schedule();
+    test_channels();
+    test_person_names();
     test_numbers();
     test_buyer();
     test_campaign_coupon();
