@@ -50,7 +50,7 @@ static const char *const  commerce_priorities[COMMERCE_PRIORITIES] = {
     [COMMERCE_PRIORITY_LIVE_FIRST] = "live_first",
 };
 
-static const commerce_source_t  commerce_orders[COMMERCE_PRIORITIES][8] = {
+static const commerce_source_t  commerce_orders[COMMERCE_PRIORITIES][COMMERCE_SOURCES] = {
 
     [COMMERCE_PRIORITY_PROTECT_FIRST] = {
         COMMERCE_SOURCE_PROTECTED,
@@ -60,6 +60,7 @@ static const commerce_source_t  commerce_orders[COMMERCE_PRIORITIES][8] = {
         COMMERCE_SOURCE_GROUP,
         COMMERCE_SOURCE_OPEN,
         COMMERCE_SOURCE_CHANNEL,
+        COMMERCE_SOURCE_PLAIN,
         COMMERCE_SOURCE_NONE,
     },
 
@@ -71,6 +72,7 @@ static const commerce_source_t  commerce_orders[COMMERCE_PRIORITIES][8] = {
         COMMERCE_SOURCE_PROTECTED,
         COMMERCE_SOURCE_OPEN,
         COMMERCE_SOURCE_CHANNEL,
+        COMMERCE_SOURCE_PLAIN,
         COMMERCE_SOURCE_NONE,
     },
 
@@ -82,6 +84,7 @@ static const commerce_source_t  commerce_orders[COMMERCE_PRIORITIES][8] = {
         COMMERCE_SOURCE_GROUP,
         COMMERCE_SOURCE_OPEN,
         COMMERCE_SOURCE_CHANNEL,
+        COMMERCE_SOURCE_PLAIN,
         COMMERCE_SOURCE_NONE,
     },
 };
@@ -99,6 +102,44 @@ commerce_strength_name(commerce_strength_t strength)
 {
     return (unsigned) strength <= COMMERCE_STRENGTH_ATTESTED ? commerce_strengths[strength]
                                                              : "unknown";
+}
+
+
+commerce_field_t
+commerce_touch_field(const commerce_touch_t *touch)
+{
+    if (touch->field != COMMERCE_FIELD_NONE) {
+        return touch->field;
+    }
+
+    switch (touch->source) {
+    case COMMERCE_SOURCE_SHARE:
+    case COMMERCE_SOURCE_GROUP:
+        return COMMERCE_FIELD_PRIVATE;
+    case COMMERCE_SOURCE_LIVE_ROOM:
+        return COMMERCE_FIELD_SOCIAL_MEDIA;
+    default:
+        return COMMERCE_FIELD_NONE;
+    }
+}
+
+
+commerce_origin_t
+commerce_touch_origin(const commerce_touch_t *touch)
+{
+    if (touch->origin != COMMERCE_ORIGIN_NONE) {
+        return touch->origin;
+    }
+
+    switch (touch->source) {
+    case COMMERCE_SOURCE_SHARE:
+    case COMMERCE_SOURCE_GROUP:
+        return COMMERCE_ORIGIN_PRIVATE;
+    case COMMERCE_SOURCE_LIVE_ROOM:
+        return COMMERCE_ORIGIN_PUBLIC;
+    default:
+        return COMMERCE_ORIGIN_NONE;
+    }
 }
 
 

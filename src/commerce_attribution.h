@@ -23,7 +23,7 @@ typedef enum {                          /* what can win, and under which name it
     COMMERCE_SOURCE_GROUP,
     COMMERCE_SOURCE_OPEN,               /* open binding */
     COMMERCE_SOURCE_CHANNEL,
-    COMMERCE_SOURCE_PLAIN,              /* plain parameter: reported, never wins by itself */
+    COMMERCE_SOURCE_PLAIN,              /* plain parameter: reported; wins and binds only where told to */
     COMMERCE_SOURCES
 } commerce_source_t;
 
@@ -47,7 +47,13 @@ typedef struct {
     uint32_t             group, room, channel, landing;     /* 0 = none */
     commerce_time_t      first;         /* first sight */
     int64_t              lookback;      /* seconds for which it may win */
+    commerce_field_t     field;         /* where the buyer was met, if somebody said so */
+    commerce_origin_t    origin;        /* ... and whose traffic it was */
 } commerce_touch_t;
+
+/* what was said, or what touches of this class are: shares and groups private, live rooms public */
+commerce_field_t commerce_touch_field(const commerce_touch_t *touch);
+commerce_origin_t commerce_touch_origin(const commerce_touch_t *touch);
 
 #define COMMERCE_TOUCHES_MAX  8         /* in one request */
 #define COMMERCE_SEEN_MAX    16         /* tokens remembered per buyer */
@@ -88,7 +94,7 @@ typedef enum {
 
 const char *commerce_priority_name(commerce_priority_t priority);
 
-/* the classes in order, PROTECTED..CHANNEL, ended by COMMERCE_SOURCE_NONE */
+/* the classes in order, PROTECTED..PLAIN, ended by COMMERCE_SOURCE_NONE */
 const commerce_source_t *commerce_priority_order(commerce_priority_t priority);
 
 /* somebody who may win: one per class, but any number of promoters (in the request's order of coupons) */

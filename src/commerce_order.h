@@ -47,8 +47,13 @@ typedef struct {
     commerce_str_t     seller_id, tier2_id;
     commerce_str_t     group_id, room_id;
     uint32_t           channel;
+    commerce_str_t     channel_id;
+    commerce_field_t   field;           /* where the buyer was met, whose traffic it was, on which platform */
+    commerce_origin_t  origin;
+    commerce_str_t     platform;
     commerce_time_t    touched;         /* first sight of the touch; 0 for bindings and promoters */
     bool               contributor;     /* did not win any line */
+    bool               assist;          /* a contributor: the private touch before the public one that won */
 } commerce_credit_t;
 
 typedef enum {                          /* what the order did to one of its coupons */

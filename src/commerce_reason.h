@@ -62,6 +62,7 @@
     X(LIVE_ROOM_UNKNOWN,         SOFT, 200, "")                                 \
     X(LIVE_NOT_ATTESTED,         SOFT, 200, "")                                 \
     X(GROUP_UNKNOWN,             SOFT, 200, "")                                 \
+    X(CHANNEL_UNKNOWN,           SOFT, 200, "")                                 \
     X(SCENE_NOT_BINDABLE,        SOFT, 200, "")                                 \
     X(CRAWLER,                   SOFT, 200, "")                                 \
     X(DEV_VERSION,               SOFT, 200, "")                                 \

@@ -6,6 +6,9 @@
  *
  *   format | parts | pseudonym | binding, 88 bytes | n, n * touch, 58 bytes | n, n * seen, 16 bytes
  *   format 3: | order_extend | extended
+ *
+ * The byte of a touch's strength holds where it was met as well: strength | origin << 2 | field << 4, the
+ * latter two since format 3.
  */
 
 #include "commerce_codec.h"
@@ -34,6 +37,7 @@ static void commerce_buyer_encode_binding(commerce_encoder_t *e,
     const commerce_binding_t *binding);
 static void commerce_buyer_encode_touches(commerce_encoder_t *e, const commerce_buyer_t *buyer);
 static bool commerce_buyer_bound(const commerce_binding_t *binding);
+static bool commerce_buyer_third(const commerce_buyer_t *buyer);
 
 
 int
@@ -109,7 +113,7 @@ commerce_buyer_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t us
         commerce_encode_u64(&e, (uint64_t) buyer->seen[i].first);
     }
 
-    if (buyer->binding.order_extend != 0 || buyer->binding.extended != 0) {
+    if (commerce_buyer_third(buyer)) {
         commerce_encode_format(&e, 3);
         commerce_encode_u64(&e, (uint64_t) buyer->binding.order_extend);
         commerce_encode_u64(&e, (uint64_t) buyer->binding.extended);
@@ -245,7 +249,8 @@ commerce_buyer_decode_touches(commerce_decoder_t *d, commerce_buyer_t *buyer)
         }
 
         if (p[0] == COMMERCE_SOURCE_NONE || p[0] >= COMMERCE_SOURCES
-            || p[1] > COMMERCE_STRENGTH_ATTESTED)
+            || (p[1] & 3) > COMMERCE_STRENGTH_ATTESTED || (p[1] >> 2 & 3) >= COMMERCE_ORIGINS
+            || p[1] >> 4 >= COMMERCE_FIELDS)
         {
             d->failed = true;
             return;
@@ -254,7 +259,9 @@ commerce_buyer_decode_touches(commerce_decoder_t *d, commerce_buyer_t *buyer)
         touch = &buyer->last[p[0]];
 
         touch->source = p[0];
-        touch->strength = p[1];
+        touch->strength = p[1] & 3;
+        touch->origin = p[1] >> 2 & 3;
+        touch->field = p[1] >> 4;
         touch->digest = commerce_load_u64(p + 2);
         touch->seller = commerce_load_u64(p + 10);
         touch->upline = commerce_load_u64(p + 18);
@@ -290,7 +297,7 @@ commerce_buyer_encode_touches(commerce_encoder_t *e, const commerce_buyer_t *buy
         }
 
         commerce_encode_u8(e, i);
-        commerce_encode_u8(e, touch->strength);
+        commerce_encode_u8(e, touch->strength | touch->origin << 2 | touch->field << 4);
         commerce_encode_u64(e, touch->digest);
         commerce_encode_u64(e, touch->seller);
         commerce_encode_u64(e, touch->upline);
@@ -330,4 +337,24 @@ static bool
 commerce_buyer_bound(const commerce_binding_t *binding)
 {
     return binding->owner != 0 || binding->origin != 0 || binding->previous != 0;
+}
+
+
+/* needs this buyer format 3? */
+
+static bool
+commerce_buyer_third(const commerce_buyer_t *buyer)
+{
+    unsigned  i;
+
+    for (i = COMMERCE_SOURCE_NONE + 1; i < COMMERCE_SOURCES; i++) {
+        if (buyer->last[i].source != COMMERCE_SOURCE_NONE
+            && (buyer->last[i].field != COMMERCE_FIELD_NONE
+                || buyer->last[i].origin != COMMERCE_ORIGIN_NONE))
+        {
+            return true;
+        }
+    }
+
+    return buyer->binding.order_extend != 0 || buyer->binding.extended != 0;
 }

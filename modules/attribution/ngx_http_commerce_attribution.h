@@ -5,7 +5,9 @@
  *
  *   ngx_http_commerce_attribution_module.c  the module, its stages
  *   ngx_http_commerce_attribution_conf.c    directives
- *   ngx_http_commerce_touch.c               touches of the request
+ *   ngx_http_commerce_touch_conf.c          commerce_touch
+ *   ngx_http_commerce_touch.c               touches of the request: where they stand, share tokens
+ *   ngx_http_commerce_touch_name.c          ... rooms, groups, channels and persons by their names
  *   ngx_http_commerce_binding.c             the buyer's record
  *   ngx_http_commerce_winner.c              candidates, winners, credits
  *   ngx_http_commerce_share.c               commerce_share
@@ -15,20 +17,35 @@
 #define NGX_HTTP_COMMERCE_ATTRIBUTION_H
 
 #include "../core/ngx_commerce.h"
+#include "../../src/commerce_pattern.h"
+#include "../../src/commerce_scene.h"
 #include "../../src/platform/commerce_mini_program.h"
 
 
 typedef enum {
     NGX_HTTP_COMMERCE_TOUCH_SHARE,
     NGX_HTTP_COMMERCE_TOUCH_LIVE_ROOM,
-    NGX_HTTP_COMMERCE_TOUCH_PLAIN
+    NGX_HTTP_COMMERCE_TOUCH_SHARER,
+    NGX_HTTP_COMMERCE_TOUCH_GROUP,
+    NGX_HTTP_COMMERCE_TOUCH_CHANNEL,
+    NGX_HTTP_COMMERCE_TOUCH_PLAIN,
+    NGX_HTTP_COMMERCE_TOUCHES
 } ngx_http_commerce_touch_type_e;
 
 typedef struct {
     ngx_http_commerce_touch_type_e  type;
     ngx_commerce_source_t           source;
+    commerce_pattern_t             *pattern;        /* what of the source's text; NULL = all */
+    commerce_str_t                  member;         /* ... of "a=1&b=2"; empty = all */
+    commerce_str_t                  as;             /* names of another tool: looked up as "<as>:<name>" */
     time_t                          lookback;       /* 0 = the type's own */
+    commerce_field_t                field;
+    commerce_origin_t               origin;
+    commerce_str_t                  platform;
     unsigned                        attested:1;
+    unsigned                        decode:1;
+    unsigned                        binds:1;
+    unsigned                        wins:1;
 } ngx_http_commerce_touch_conf_t;
 
 typedef struct {
@@ -44,12 +61,16 @@ typedef struct {
 } ngx_http_commerce_attribution_conf_t;
 
 /* the binding, one touch of each class, a promoter for each coupon */
-#define NGX_HTTP_COMMERCE_CANDIDATES  (1 + 4 + COMMERCE_COUPONS_MAX)
+#define NGX_HTTP_COMMERCE_CANDIDATES  (1 + 5 + COMMERCE_COUPONS_MAX)
 
 /* a touch of this request on its way to the verdict */
 typedef struct {
     commerce_touch_t            touch;
     commerce_reason_t           reason;             /* OK, or why it counts for nothing */
+    commerce_str_t              platform;           /* where it was met; empty = as the request */
+    commerce_str_t              name;               /* a plain one, as it was sent */
+    unsigned                    binds:1;
+    unsigned                    wins:1;
     unsigned                    fresh:1;            /* first sight */
     unsigned                    late:1;
 } ngx_http_commerce_touch_t;
@@ -81,6 +102,12 @@ char *ngx_http_commerce_attribution_merge_loc_conf(ngx_conf_t *cf, void *parent,
 char *ngx_http_commerce_priority_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 void ngx_http_commerce_remember(ngx_http_commerce_attribution_t *a);
 void *ngx_http_commerce_attribution_create_loc_conf(ngx_conf_t *cf);
+void ngx_http_commerce_collect_name(ngx_http_commerce_attribution_t *a, ngx_http_commerce_touch_conf_t *tc,
+    commerce_str_t name);
+commerce_reason_t ngx_http_commerce_touch_group(ngx_http_commerce_attribution_t *a, commerce_touch_t *touch);
+commerce_reason_t ngx_http_commerce_touch_room(ngx_http_commerce_attribution_t *a, commerce_touch_t *touch);
+commerce_reason_t ngx_http_commerce_touch_channel(ngx_http_commerce_attribution_t *a,
+    ngx_http_commerce_touch_t *t);
 char *ngx_http_commerce_touch_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 commerce_reason_t ngx_http_commerce_winners(ngx_http_commerce_attribution_t *a);
 commerce_reason_t ngx_http_commerce_collect(ngx_http_commerce_attribution_t *a);

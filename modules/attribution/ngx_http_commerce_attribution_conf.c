@@ -1,7 +1,7 @@
 /*
  * Copyright (C) ngx_commerce authors
  *
- * Configuration: touches, binding, priority, mini programs.
+ * Configuration: binding, priority, mini programs.
  */
 
 #include "ngx_http_commerce_attribution.h"
@@ -79,75 +79,6 @@ ngx_http_commerce_attribution_merge_loc_conf(ngx_conf_t *cf, void *parent, void 
     }
 
     return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_commerce_touch_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_str_t                             *value, s;
-    ngx_uint_t                             i;
-    ngx_http_commerce_touch_conf_t        *tc;
-    ngx_http_commerce_attribution_conf_t  *acf = conf;
-
-    ngx_http_commerce_core->note(cf);
-
-    if (acf->touches == NULL) {
-        acf->touches = ngx_array_create(cf->pool, 4, sizeof(ngx_http_commerce_touch_conf_t));
-        if (acf->touches == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (acf->touches->nelts == COMMERCE_TOUCHES_MAX) {
-        return "is given more than 8 times";
-    }
-
-    tc = ngx_array_push(acf->touches);
-    if (tc == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(tc, sizeof(ngx_http_commerce_touch_conf_t));
-    value = cf->args->elts;
-
-    if (ngx_strcmp(value[1].data, "share") == 0) {
-        tc->type = NGX_HTTP_COMMERCE_TOUCH_SHARE;
-
-    } else if (ngx_strcmp(value[1].data, "live_room") == 0) {
-        tc->type = NGX_HTTP_COMMERCE_TOUCH_LIVE_ROOM;
-
-    } else if (ngx_strcmp(value[1].data, "plain") == 0) {
-        tc->type = NGX_HTTP_COMMERCE_TOUCH_PLAIN;
-
-    } else {
-        return ngx_http_commerce_core->invalid(cf, &value[1], "share, live_room, plain");
-    }
-
-    for (i = 3; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "lookback=", 9) == 0) {
-            s.data = value[i].data + 9;
-            s.len = value[i].len - 9;
-            tc->lookback = ngx_parse_time(&s, 1);
-
-            if (tc->lookback != (time_t) NGX_ERROR && tc->lookback > 0) {
-                continue;
-            }
-
-        } else if (ngx_strcmp(value[i].data, "attested") == 0
-                   && tc->type == NGX_HTTP_COMMERCE_TOUCH_LIVE_ROOM)
-        {
-            tc->attested = 1;
-            continue;
-        }
-
-        return ngx_http_commerce_core->invalid(cf, &value[i],
-                                         tc->type == NGX_HTTP_COMMERCE_TOUCH_LIVE_ROOM
-                                         ? "attested, lookback=time" : "lookback=time");
-    }
-
-    return ngx_http_commerce_core->source(cf, &value[2], NGX_COMMERCE_SOURCE_VALUE, &tc->source);
 }
 
 

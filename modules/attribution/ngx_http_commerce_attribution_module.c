@@ -21,7 +21,7 @@ const ngx_commerce_api_t  *ngx_http_commerce_core;
 static ngx_command_t  ngx_http_commerce_attribution_commands[] = {
 
     { ngx_string("commerce_touch"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2|NGX_CONF_TAKE3|NGX_CONF_TAKE4,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
       ngx_http_commerce_touch_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,

@@ -128,7 +128,7 @@ ngx_http_commerce_remember(ngx_http_commerce_attribution_t *a)
     for (i = 0; i < a->ntouches; i++) {
         t = &a->touches[i];
 
-        if (t->fresh) {
+        if (t->fresh && t->wins) {
             commerce_buyer_remember(a->buyer, &t->touch);
         }
 
@@ -318,14 +318,15 @@ ngx_http_commerce_binding_touch(ngx_http_commerce_attribution_t *a)
 {
     ngx_uint_t                 i, k;
     static commerce_source_t   order[] = {
-        COMMERCE_SOURCE_LIVE_ROOM, COMMERCE_SOURCE_SHARE, COMMERCE_SOURCE_GROUP, COMMERCE_SOURCE_CHANNEL
+        COMMERCE_SOURCE_LIVE_ROOM, COMMERCE_SOURCE_SHARE, COMMERCE_SOURCE_GROUP, COMMERCE_SOURCE_CHANNEL,
+        COMMERCE_SOURCE_PLAIN
     };
 
     for (k = 0; k < sizeof(order) / sizeof(order[0]); k++) {
 
         for (i = a->ntouches; i-- > 0; /* void */ ) {
 
-            if (a->touches[i].fresh
+            if (a->touches[i].fresh && a->touches[i].binds
                 && a->touches[i].touch.source == order[k]
                 && a->touches[i].touch.seller)
             {
@@ -363,6 +364,15 @@ ngx_http_commerce_event_touch(ngx_http_commerce_attribution_t *a, ngx_http_comme
     commerce_write_optional(&w, "seller", person ? person->id : commerce_string(""));
     commerce_write_optional(&w, "group", dimensions.group_id);
     commerce_write_optional(&w, "room", dimensions.room_id);
+    commerce_write_optional(&w, "channel", dimensions.channel_id);
+    commerce_write_optional(&w, "field", commerce_cstr(commerce_field_name(commerce_touch_field(&t->touch))));
+    commerce_write_optional(&w, "origin", commerce_cstr(commerce_origin_name(commerce_touch_origin(&t->touch))));
+    commerce_write_optional(&w, "platform", t->platform);
+
+    if (commerce_id_valid(t->name) && t->touch.source == COMMERCE_SOURCE_PLAIN) {
+        commerce_write_text(&w, "name", t->name);
+    }
+
     commerce_write_text(&w, "reason", commerce_reason(t->late ? COMMERCE_R(LATE_TOUCH) : t->reason)->name);
 
     ngx_http_commerce_core->event_plain(c, &w);

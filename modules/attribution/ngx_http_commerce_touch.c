@@ -20,7 +20,7 @@ typedef struct {
 #define NGX_HTTP_COMMERCE_LOOKBACK     (7 * 86400)
 #define NGX_HTTP_COMMERCE_CONTENT      (14 * 86400)
 #define NGX_HTTP_COMMERCE_GROUP        (30 * 86400)
-#define NGX_HTTP_COMMERCE_LIVE_VIEW    86400
+#define NGX_HTTP_COMMERCE_CHANNEL      (30 * 86400)
 #define NGX_HTTP_COMMERCE_LIVE_CLICK   (7 * 86400)
 
 
@@ -28,13 +28,13 @@ static ngx_http_commerce_verified_t   *ngx_http_commerce_verified;  /* per worke
 static commerce_keyring_t             *ngx_http_commerce_verified_ring;
 
 
+static commerce_reason_t ngx_http_commerce_touch_text(ngx_http_commerce_attribution_t *a,
+    ngx_http_commerce_touch_conf_t *tc, commerce_str_t *text);
 static void ngx_http_commerce_collect_share(ngx_http_commerce_attribution_t *a,
     ngx_http_commerce_touch_conf_t *tc, commerce_str_t text);
 static commerce_reason_t ngx_http_commerce_verify(ngx_commerce_case_t *c, commerce_token_t *token);
 static commerce_reason_t ngx_http_commerce_token_touch(ngx_http_commerce_attribution_t *a,
-    commerce_token_t *token, time_t lookback, commerce_touch_t *touch);
-static void ngx_http_commerce_collect_room(ngx_http_commerce_attribution_t *a,
-    ngx_http_commerce_touch_conf_t *tc, commerce_str_t text);
+    commerce_token_t *token, time_t lookback, ngx_http_commerce_touch_t *t);
 
 
 commerce_reason_t
@@ -56,7 +56,7 @@ ngx_http_commerce_collect(ngx_http_commerce_attribution_t *a)
 
     for (i = 0; i < a->conf->touches->nelts && a->ntouches < COMMERCE_TOUCHES_MAX; i++) {
 
-        reason = ngx_http_commerce_core->read(c, &tc[i].source, &text);
+        reason = ngx_http_commerce_touch_text(a, &tc[i], &text);
 
         if (reason == COMMERCE_R(INTERNAL)) {
             return reason;
@@ -71,24 +71,56 @@ ngx_http_commerce_collect(ngx_http_commerce_attribution_t *a)
             continue;
         }
 
-        switch (tc[i].type) {
-
-        case NGX_HTTP_COMMERCE_TOUCH_SHARE:
+        if (tc[i].type == NGX_HTTP_COMMERCE_TOUCH_SHARE) {
             ngx_http_commerce_collect_share(a, &tc[i], text);
-            break;
 
-        case NGX_HTTP_COMMERCE_TOUCH_LIVE_ROOM:
-            ngx_http_commerce_collect_room(a, &tc[i], text);
-            break;
-
-        default: /* plain: reported only */
-            ngx_memzero(&a->touches[a->ntouches], sizeof(ngx_http_commerce_touch_t));
-            a->touches[a->ntouches].touch.source = COMMERCE_SOURCE_PLAIN;
-            a->touches[a->ntouches].touch.first = c->now;
-            a->touches[a->ntouches].reason = COMMERCE_R(TOKEN_SCOPE);
-            a->ntouches++;
-            break;
+        } else {
+            ngx_http_commerce_collect_name(a, &tc[i], text);
         }
+    }
+
+    return COMMERCE_R(OK);
+}
+
+
+/* what of the source's text is the touch; empty: there is none */
+
+static commerce_reason_t
+ngx_http_commerce_touch_text(ngx_http_commerce_attribution_t *a, ngx_http_commerce_touch_conf_t *tc,
+    commerce_str_t *text)
+{
+    int                rc;
+    commerce_str_t     found;
+    commerce_reason_t  reason;
+
+    reason = ngx_http_commerce_core->read(a->c, &tc->source, text);
+
+    if (reason != COMMERCE_R(OK) || text->len == 0) {
+        return reason;
+    }
+
+    if (tc->decode && commerce_scene_decode(&a->c->arena, *text, text) != COMMERCE_OK) {
+        return COMMERCE_R(TOKEN_MALFORMED);
+    }
+
+    if (tc->member.len) {
+        rc = commerce_scene_member(*text, tc->member, &found);
+
+        if (rc == COMMERCE_ERROR) {
+            return COMMERCE_R(TOKEN_DUPLICATE_PARAM);
+        }
+
+        *text = found;
+    }
+
+    if (tc->pattern && text->len) {
+        rc = commerce_pattern_find(tc->pattern, *text, &found);
+
+        if (rc == COMMERCE_ERROR) {
+            return COMMERCE_R(TOKEN_MALFORMED);
+        }
+
+        *text = found;
     }
 
     return COMMERCE_R(OK);
@@ -105,6 +137,9 @@ ngx_http_commerce_collect_share(ngx_http_commerce_attribution_t *a, ngx_http_com
 
     t = &a->touches[a->ntouches++];
     ngx_memzero(t, sizeof(ngx_http_commerce_touch_t));
+    t->binds = tc->binds;
+    t->wins = tc->wins;
+    t->platform = tc->platform;
 
     reason = commerce_token_parse(text, &token);
 
@@ -121,7 +156,15 @@ ngx_http_commerce_collect_share(ngx_http_commerce_attribution_t *a, ngx_http_com
     }
 
     if (reason == COMMERCE_R(OK)) {
-        reason = ngx_http_commerce_token_touch(a, &token, tc->lookback, &t->touch);
+        reason = ngx_http_commerce_token_touch(a, &token, tc->lookback, t);
+    }
+
+    if (tc->field) {
+        t->touch.field = tc->field;
+    }
+
+    if (tc->origin) {
+        t->touch.origin = tc->origin;
     }
 
     t->reason = reason;
@@ -186,12 +229,11 @@ ngx_http_commerce_verify(ngx_commerce_case_t *c, commerce_token_t *token)
 
 static commerce_reason_t
 ngx_http_commerce_token_touch(ngx_http_commerce_attribution_t *a, commerce_token_t *token,
-    time_t lookback, commerce_touch_t *touch)
+    time_t lookback, ngx_http_commerce_touch_t *t)
 {
-    int                rc;
-    commerce_room_t    room;
-    commerce_group_t   group;
+    commerce_touch_t  *touch;
 
+    touch = &t->touch;
     touch->strength = COMMERCE_STRENGTH_SIGNED;
     touch->digest = token->digest;
     touch->first = a->c->now;
@@ -233,62 +275,19 @@ ngx_http_commerce_token_touch(ngx_http_commerce_attribution_t *a, commerce_token
         touch->source = COMMERCE_SOURCE_GROUP;
         touch->lookback = lookback ? lookback : NGX_HTTP_COMMERCE_GROUP;
 
-        rc = commerce_group_read(&a->c->reader, touch->group, &group, NULL);
-        touch->seller = rc == COMMERCE_OK ? group.leader : 0;
-
-        return rc == COMMERCE_OK ? COMMERCE_R(OK) : COMMERCE_R(GROUP_UNKNOWN);
+        return ngx_http_commerce_touch_group(a, touch);
     }
 
     if (touch->room) {
         touch->source = COMMERCE_SOURCE_LIVE_ROOM;
         touch->lookback = lookback ? lookback : NGX_HTTP_COMMERCE_LIVE_CLICK;
 
-        rc = commerce_room_read(&a->c->reader, touch->room, &room, NULL);
-        touch->seller = rc == COMMERCE_OK ? room.host : 0;
-
-        return rc == COMMERCE_OK ? COMMERCE_R(OK) : COMMERCE_R(LIVE_ROOM_UNKNOWN);
+        return ngx_http_commerce_touch_room(a, touch);
     }
 
     touch->source = COMMERCE_SOURCE_CHANNEL;
 
-    return COMMERCE_R(OWNER_UNKNOWN);
-}
+    touch->lookback = lookback ? lookback : NGX_HTTP_COMMERCE_CHANNEL;
 
-
-static void
-ngx_http_commerce_collect_room(ngx_http_commerce_attribution_t *a, ngx_http_commerce_touch_conf_t *tc,
-    commerce_str_t text)
-{
-    int                         rc;
-    commerce_room_t             room;
-    ngx_http_commerce_touch_t  *t;
-
-    t = &a->touches[a->ntouches++];
-    ngx_memzero(t, sizeof(ngx_http_commerce_touch_t));
-
-    t->touch.source = COMMERCE_SOURCE_LIVE_ROOM;
-    t->touch.strength = tc->attested ? COMMERCE_STRENGTH_ATTESTED : COMMERCE_STRENGTH_PLAIN;
-    t->touch.first = a->c->now;
-    t->touch.lookback = tc->lookback ? tc->lookback : NGX_HTTP_COMMERCE_LIVE_VIEW;
-    t->reason = tc->attested ? COMMERCE_R(OK) : COMMERCE_R(LIVE_NOT_ATTESTED);
-
-    if (t->reason == COMMERCE_R(OK)) {
-
-        rc = a->c->reader.view && commerce_id_valid(text)
-             ? commerce_room_find(&a->c->reader, text, &room, NULL) : COMMERCE_ABSENT;
-
-        if (rc != COMMERCE_OK) {
-            t->reason = COMMERCE_R(LIVE_ROOM_UNKNOWN);
-
-        } else {
-            t->touch.room = room.number;
-            t->touch.seller = room.host;
-
-            /* the same room under another host is another touch */
-            t->touch.digest = commerce_hash(commerce_hash(COMMERCE_HASH_START, &room.number,
-                                            sizeof(room.number)), &room.host, sizeof(room.host));
-        }
-    }
-
-    ngx_http_commerce_core->note_reason(a->c, t->reason);
+    return touch->channel ? ngx_http_commerce_touch_channel(a, t) : COMMERCE_R(OWNER_UNKNOWN);
 }

@@ -16,6 +16,9 @@ static void ngx_http_commerce_buyer_person(ngx_http_commerce_attribution_t *a);
 static void ngx_http_commerce_compare_upline(ngx_http_commerce_attribution_t *a);
 static commerce_touch_t *ngx_http_commerce_latest(ngx_http_commerce_attribution_t *a,
     commerce_source_t source);
+static void ngx_http_commerce_met(ngx_http_commerce_attribution_t *a, commerce_touch_t *touch,
+    commerce_credit_t *credit);
+static void ngx_http_commerce_assist(ngx_http_commerce_attribution_t *a);
 static int ngx_http_commerce_credit(ngx_http_commerce_attribution_t *a, commerce_winner_t *winner,
     int candidate, ngx_uint_t contributor);
 
@@ -30,7 +33,8 @@ ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a)
     commerce_touch_t          *touch;
     ngx_commerce_case_t       *c;
     static commerce_source_t   classes[] = {
-        COMMERCE_SOURCE_LIVE_ROOM, COMMERCE_SOURCE_SHARE, COMMERCE_SOURCE_GROUP, COMMERCE_SOURCE_CHANNEL
+        COMMERCE_SOURCE_LIVE_ROOM, COMMERCE_SOURCE_SHARE, COMMERCE_SOURCE_GROUP, COMMERCE_SOURCE_CHANNEL,
+        COMMERCE_SOURCE_PLAIN
     };
 
     c = a->c;
@@ -178,7 +182,7 @@ ngx_http_commerce_latest(ngx_http_commerce_attribution_t *a, commerce_source_t s
     for (i = 0; i < a->ntouches; i++) {
         t = &a->touches[i];
 
-        if (t->reason == COMMERCE_R(OK) && t->touch.source == source && !t->late
+        if (t->reason == COMMERCE_R(OK) && t->wins && t->touch.source == source && !t->late
             && (latest == NULL || t->touch.first >= latest->first))
         {
             latest = &t->touch;
@@ -220,7 +224,7 @@ ngx_http_commerce_winners(ngx_http_commerce_attribution_t *a)
         return COMMERCE_R(OK);
     }
 
-    c->credits = c->arena.alloc(c->arena.owner, ngx_min(a->ncandidates, COMMERCE_CREDITS_MAX)
+    c->credits = c->arena.alloc(c->arena.owner, ngx_min(a->ncandidates + 1, COMMERCE_CREDITS_MAX)
                                                 * sizeof(commerce_credit_t));
     if (c->credits == NULL) {
         return COMMERCE_R(INTERNAL);
@@ -253,6 +257,10 @@ ngx_http_commerce_winners(ngx_http_commerce_attribution_t *a)
 
         for (k = 0; first >= 0 && k < COMMERCE_CONTRIBUTORS; k++) {
             (void) ngx_http_commerce_credit(a, &c->winner, c->winner.contributors[k], 1);
+        }
+
+        if (first >= 0) {
+            ngx_http_commerce_assist(a);
         }
     }
 
@@ -341,7 +349,7 @@ ngx_http_commerce_credit(ngx_http_commerce_attribution_t *a, commerce_winner_t *
         }
     }
 
-    if (c->ncredits == ngx_min(a->ncandidates, COMMERCE_CREDITS_MAX)) {
+    if (c->ncredits == ngx_min(a->ncandidates + 1, COMMERCE_CREDITS_MAX)) {
         return -1;
     }
 
@@ -356,8 +364,94 @@ ngx_http_commerce_credit(ngx_http_commerce_attribution_t *a, commerce_winner_t *
     credit->contributor = contributor;
 
     ngx_http_commerce_dimensions(a, &candidate->touch, credit);
+    ngx_http_commerce_met(a, &candidate->touch, credit);
 
     return (int) c->ncredits++;
+}
+
+
+/* where the buyer was met, if a touch tells; a platform that nobody named is the request's */
+
+static void
+ngx_http_commerce_met(ngx_http_commerce_attribution_t *a, commerce_touch_t *touch, commerce_credit_t *credit)
+{
+    ngx_uint_t  i;
+
+    if (touch->source == COMMERCE_SOURCE_NONE) {
+        return;
+    }
+
+    credit->field = commerce_touch_field(touch);
+    credit->origin = commerce_touch_origin(touch);
+
+    for (i = 0; i < a->ntouches && credit->platform.len == 0; i++) {
+        if (a->touches[i].touch.digest == touch->digest) {
+            credit->platform = a->touches[i].platform;
+        }
+    }
+
+    if (credit->platform.len == 0) {
+        credit->platform = ngx_commerce_str(a->c->platform);
+    }
+}
+
+
+/*
+ * A private lead into a live room: the merchant's own traffic that a public touch then won stays visible, also
+ * where both name the same seller or where the lead names none.
+ */
+
+static void
+ngx_http_commerce_assist(ngx_http_commerce_attribution_t *a)
+{
+    ngx_uint_t                i;
+    commerce_touch_t         *lead, *touch, *won;
+    commerce_person_t        *person;
+    commerce_credit_t        *credit;
+    ngx_commerce_case_t      *c;
+    static commerce_source_t  classes[] = {
+        COMMERCE_SOURCE_SHARE, COMMERCE_SOURCE_GROUP, COMMERCE_SOURCE_CHANNEL, COMMERCE_SOURCE_PLAIN
+    };
+
+    c = a->c;
+    won = &a->candidates[c->winner.winner].touch;
+
+    if (won->source == COMMERCE_SOURCE_NONE || commerce_touch_origin(won) != COMMERCE_ORIGIN_PUBLIC
+        || c->ncredits == ngx_min(a->ncandidates + 1, COMMERCE_CREDITS_MAX))
+    {
+        return;
+    }
+
+    lead = NULL;
+
+    for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+        touch = ngx_http_commerce_latest(a, classes[i]);
+
+        if (touch && commerce_touch_origin(touch) == COMMERCE_ORIGIN_PRIVATE && touch->first <= won->first
+            && (lead == NULL || touch->first > lead->first))
+        {
+            lead = touch;
+        }
+    }
+
+    if (lead == NULL) {
+        return;
+    }
+
+    credit = &c->credits[c->ncredits++];
+    ngx_memzero(credit, sizeof(commerce_credit_t));
+    person = ngx_http_commerce_core->person(c, lead->seller);
+
+    credit->source = lead->source;
+    credit->seller = person ? person->number : 0;
+    credit->seller_id = person ? person->id : commerce_string("");
+    credit->channel = lead->channel;
+    credit->touched = lead->first;
+    credit->contributor = true;
+    credit->assist = true;
+
+    ngx_http_commerce_dimensions(a, lead, credit);
+    ngx_http_commerce_met(a, lead, credit);
 }
 
 
@@ -365,9 +459,10 @@ void
 ngx_http_commerce_dimensions(ngx_http_commerce_attribution_t *a, commerce_touch_t *touch,
     commerce_credit_t *credit)
 {
-    commerce_room_t    room;
-    commerce_group_t   group;
+    commerce_room_t     room;
+    commerce_group_t    group;
     commerce_reader_t  *reader;
+    commerce_channel_t  channel;
 
     reader = &a->c->reader;
 
@@ -381,5 +476,10 @@ ngx_http_commerce_dimensions(ngx_http_commerce_attribution_t *a, commerce_touch_
 
     if (touch->room && commerce_room_read(reader, touch->room, &room, NULL) == COMMERCE_OK) {
         credit->room_id = room.id;
+    }
+
+    if (touch->channel && commerce_channel_read(reader, touch->channel, &channel, NULL) == COMMERCE_OK) {
+        credit->channel_id = channel.id;
+        credit->platform = channel.platform;
     }
 }
