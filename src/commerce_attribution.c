@@ -106,13 +106,9 @@ commerce_strength_name(commerce_strength_t strength)
 
 
 commerce_field_t
-commerce_touch_field(const commerce_touch_t *touch)
+commerce_source_field(commerce_source_t source)
 {
-    if (touch->field != COMMERCE_FIELD_NONE) {
-        return touch->field;
-    }
-
-    switch (touch->source) {
+    switch (source) {
     case COMMERCE_SOURCE_SHARE:
     case COMMERCE_SOURCE_GROUP:
         return COMMERCE_FIELD_PRIVATE;
@@ -125,13 +121,9 @@ commerce_touch_field(const commerce_touch_t *touch)
 
 
 commerce_origin_t
-commerce_touch_origin(const commerce_touch_t *touch)
+commerce_source_origin(commerce_source_t source)
 {
-    if (touch->origin != COMMERCE_ORIGIN_NONE) {
-        return touch->origin;
-    }
-
-    switch (touch->source) {
+    switch (source) {
     case COMMERCE_SOURCE_SHARE:
     case COMMERCE_SOURCE_GROUP:
         return COMMERCE_ORIGIN_PRIVATE;
@@ -140,6 +132,22 @@ commerce_touch_origin(const commerce_touch_t *touch)
     default:
         return COMMERCE_ORIGIN_NONE;
     }
+}
+
+
+commerce_field_t
+commerce_touch_field(const commerce_touch_t *touch)
+{
+    return touch->field != COMMERCE_FIELD_NONE ? touch->field
+                                               : commerce_source_field(touch->source);
+}
+
+
+commerce_origin_t
+commerce_touch_origin(const commerce_touch_t *touch)
+{
+    return touch->origin != COMMERCE_ORIGIN_NONE ? touch->origin
+                                                 : commerce_source_origin(touch->source);
 }
 
 
@@ -241,8 +249,37 @@ commerce_priority_order(commerce_priority_t priority)
 }
 
 
+int
+commerce_priority_add(commerce_source_t *order, commerce_str_t name)
+{
+    unsigned           i;
+    commerce_source_t  source;
+
+    for (source = COMMERCE_SOURCE_NONE + 1; source < COMMERCE_SOURCES; source++) {
+        if (commerce_equal(name, commerce_cstr(commerce_sources[source]))) {
+            break;
+        }
+    }
+
+    if (source == COMMERCE_SOURCES) {
+        return COMMERCE_ERROR;
+    }
+
+    for (i = 0; order[i] != COMMERCE_SOURCE_NONE; i++) {
+        if (order[i] == source) {
+            return COMMERCE_ABSENT;
+        }
+    }
+
+    order[i] = source;
+    order[i + 1] = COMMERCE_SOURCE_NONE;
+
+    return COMMERCE_OK;
+}
+
+
 void
-commerce_attribution_winner(commerce_priority_t priority, commerce_self_purchase_t self_purchase,
+commerce_attribution_winner(const commerce_source_t *order, commerce_self_purchase_t self_purchase,
     uint64_t buyer, const commerce_candidate_t *candidates, unsigned count, unsigned line,
     commerce_winner_t *winner)
 {
@@ -258,7 +295,7 @@ commerce_attribution_winner(commerce_priority_t priority, commerce_self_purchase
         winner->contributors[n] = -1;
     }
 
-    search.source = commerce_priority_order(priority);
+    search.source = order;
     search.candidates = candidates;
     search.count = count;
     search.next = 0;

@@ -51,7 +51,9 @@ typedef struct {
     commerce_origin_t    origin;        /* ... and whose traffic it was */
 } commerce_touch_t;
 
-/* what was said, or what touches of this class are: shares and groups private, live rooms public */
+/* where touches of a class are met when nobody said: shares and groups in private, live rooms in public */
+commerce_field_t commerce_source_field(commerce_source_t source);
+commerce_origin_t commerce_source_origin(commerce_source_t source);
 commerce_field_t commerce_touch_field(const commerce_touch_t *touch);
 commerce_origin_t commerce_touch_origin(const commerce_touch_t *touch);
 
@@ -97,6 +99,13 @@ const char *commerce_priority_name(commerce_priority_t priority);
 /* the classes in order, PROTECTED..PLAIN, ended by COMMERCE_SOURCE_NONE */
 const commerce_source_t *commerce_priority_order(commerce_priority_t priority);
 
+/*
+ * An order of an operator's own: one class more at the end of `order`, which has room for COMMERCE_SOURCES.
+ * Classes that are not in it win nothing.  COMMERCE_ERROR: there is no such class, COMMERCE_ABSENT: it is in
+ * the order already.
+ */
+int commerce_priority_add(commerce_source_t *order, commerce_str_t name);
+
 /* somebody who may win: one per class, but any number of promoters (in the request's order of coupons) */
 typedef struct {
     commerce_source_t    source;
@@ -118,10 +127,10 @@ typedef struct {
 } commerce_winner_t;
 
 /*
- * The winner of one line.  A candidate whose seller cannot be credited (commerce_person_judge, unless
+ * The winner of one line, by an order of classes as above.  A candidate whose seller cannot be credited (commerce_person_judge, unless
  * leaving) is passed over.  buyer: the buyer's own person number; 0 = none.
  */
-void commerce_attribution_winner(commerce_priority_t priority, commerce_self_purchase_t self_purchase,
+void commerce_attribution_winner(const commerce_source_t *order, commerce_self_purchase_t self_purchase,
     uint64_t buyer, const commerce_candidate_t *candidates, unsigned count, unsigned line,
     commerce_winner_t *winner);
 

@@ -17,6 +17,7 @@ static int commerce_event_random(commerce_event_source_t *source, uint8_t *out, 
 static uint64_t commerce_event_mix(uint64_t hash, uint64_t word);
 static inline void commerce_event_write_fen(commerce_write_t *w, const char *name,
     commerce_fen_t fen);
+static void commerce_event_write_met(commerce_write_t *w, const commerce_credit_t *credit);
 static const commerce_credit_t *commerce_event_credit(const commerce_order_t *order,
     int index);
 static void commerce_event_write_lines(commerce_write_t *w, const commerce_order_t *order,
@@ -158,7 +159,8 @@ commerce_event_order_size(const commerce_order_t *order)
     if (credit != NULL) {
         size += COMMERCE_EVENT_PART
                 + commerce_event_texts(credit->seller_id.len, credit->tier2_id.len,
-                                       credit->group_id.len, credit->room_id.len);
+                                       credit->group_id.len, credit->room_id.len)
+                + commerce_event_texts(credit->channel_id.len, credit->platform.len, 0, 0);
     }
 
     for (i = 0; i < order->line_count; i++) {
@@ -173,6 +175,11 @@ commerce_event_order_size(const commerce_order_t *order)
     for (i = 0; i < order->credit_count; i++) {
         credit = &order->credits[i];
         size += COMMERCE_EVENT_PART + commerce_event_texts(credit->seller_id.len, 0, 0, 0);
+
+        if (credit->assist) {
+            size += commerce_event_texts(credit->group_id.len, credit->room_id.len,
+                                         credit->channel_id.len, credit->platform.len);
+        }
     }
 
     for (i = 0; i < order->coupon_count; i++) {
@@ -232,24 +239,17 @@ commerce_event_write_order(commerce_write_t *w, const commerce_order_t *order)
 void
 commerce_event_write_credits(commerce_write_t *w, const commerce_order_t *order)
 {
-    char                      channel[20], *digits;
     bool                      open;
     unsigned                  i;
-    const commerce_credit_t  *credit;
+    const commerce_credit_t  *credit, *assist;
 
+    assist = NULL;
     credit = commerce_order_winner(order);
 
     if (credit != NULL) {
         commerce_write_optional(w, "seller", credit->seller_id);
         commerce_write_optional(w, "tier2", credit->tier2_id);
-        commerce_write_optional(w, "group", credit->group_id);
-        commerce_write_optional(w, "room", credit->room_id);
-
-        if (credit->channel != 0) {
-            digits = commerce_digits(channel + sizeof(channel), credit->channel);
-            commerce_write_text(w, "channel", (commerce_str_t) {
-                digits, (size_t) (channel + sizeof(channel) - digits) });
-        }
+        commerce_event_write_met(w, credit);
     }
 
     commerce_write_text(w, "source", commerce_cstr(commerce_source_name(
@@ -259,6 +259,11 @@ commerce_event_write_credits(commerce_write_t *w, const commerce_order_t *order)
 
     for (i = 0; i < order->credit_count && i < COMMERCE_CREDITS_MAX; i++) {
         credit = &order->credits[i];
+
+        if (credit->assist) {
+            assist = credit;
+            continue;
+        }
 
         if (!credit->contributor) {
             continue;
@@ -278,6 +283,46 @@ commerce_event_write_credits(commerce_write_t *w, const commerce_order_t *order)
     if (open) {
         commerce_write_close(w, ']');
     }
+
+    if (assist != NULL) {
+        commerce_write_open(w, "assist", '{');
+        commerce_write_optional(w, "seller", assist->seller_id);
+        commerce_write_text(w, "source", commerce_cstr(commerce_source_name(assist->source)));
+        commerce_event_write_met(w, assist);
+        commerce_write_int(w, "touched", assist->touched);
+        commerce_write_close(w, '}');
+    }
+}
+
+
+/* by whom and where the buyer was met */
+
+static void
+commerce_event_write_met(commerce_write_t *w, const commerce_credit_t *credit)
+{
+    char               channel[20], *digits;
+    commerce_touch_t   touch;
+
+    commerce_write_optional(w, "group", credit->group_id);
+    commerce_write_optional(w, "room", credit->room_id);
+
+    if (credit->channel_id.len != 0) {
+        commerce_write_text(w, "channel", credit->channel_id);
+
+    } else if (credit->channel != 0) {
+        digits = commerce_digits(channel + sizeof(channel), credit->channel);
+        commerce_write_text(w, "channel", (commerce_str_t) {
+            digits, (size_t) (channel + sizeof(channel) - digits) });
+    }
+
+    memset(&touch, 0, sizeof(commerce_touch_t));
+    touch.source = credit->source;
+    touch.field = credit->field;
+    touch.origin = credit->origin;
+
+    commerce_write_optional(w, "field", commerce_cstr(commerce_field_name(commerce_touch_field(&touch))));
+    commerce_write_optional(w, "origin", commerce_cstr(commerce_origin_name(commerce_touch_origin(&touch))));
+    commerce_write_optional(w, "platform", credit->platform);
 }
 
 

@@ -48,8 +48,8 @@ typedef struct {
     commerce_str_t     group_id, room_id;
     uint32_t           channel;
     commerce_str_t     channel_id;
-    commerce_field_t   field;           /* where the buyer was met, whose traffic it was, on which platform */
-    commerce_origin_t  origin;
+    commerce_field_t   field;           /* where the buyer was met and whose traffic it was, if somebody said so: */
+    commerce_origin_t  origin;          /* NONE is the source's own (commerce_source_field(), _origin()) */
     commerce_str_t     platform;
     commerce_time_t    touched;         /* first sight of the touch; 0 for bindings and promoters */
     bool               contributor;     /* did not win any line */

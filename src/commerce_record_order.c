@@ -32,6 +32,7 @@ static void commerce_order_decode_coupons(commerce_decoder_t *d, commerce_order_
 static void commerce_order_decode_cart(commerce_decoder_t *d, commerce_order_t *order);
 static void commerce_order_decode_terms(commerce_decoder_t *d, commerce_order_t *order);
 static void commerce_order_decode_rates(commerce_decoder_t *d, commerce_rates_t *rates);
+static void commerce_order_decode_met(commerce_decoder_t *d, commerce_order_t *order);
 static commerce_reason_t commerce_order_reason(commerce_str_t name);
 static bool commerce_order_storable(const commerce_order_t *order);
 static commerce_str_t commerce_order_encode(commerce_arena_t *arena,
@@ -41,6 +42,8 @@ static void commerce_order_encode_head(commerce_encoder_t *e, const commerce_ord
 static void commerce_order_encode_parts(commerce_encoder_t *e, const commerce_order_t *order);
 static void commerce_order_encode_cart(commerce_encoder_t *e, const commerce_order_t *order);
 static void commerce_order_encode_terms(commerce_encoder_t *e, const commerce_order_t *order);
+static bool commerce_order_met(const commerce_order_t *order);
+static void commerce_order_encode_met(commerce_encoder_t *e, const commerce_order_t *order);
 static void commerce_order_move_due(commerce_txn_t *txn, commerce_str_t shop,
     const commerce_order_t *before, const commerce_order_t *order);
 static void commerce_order_move_doubt(commerce_txn_t *txn, commerce_str_t shop,
@@ -190,6 +193,7 @@ commerce_order_decode(commerce_arena_t *arena, commerce_str_t value, commerce_or
 
     if (d.format >= 3) {
         commerce_order_decode_terms(&d, order);
+        commerce_order_decode_met(&d, order);
     }
 
     return commerce_decode_finish(&d);
@@ -365,6 +369,26 @@ commerce_order_decode_rates(commerce_decoder_t *d, commerce_rates_t *rates)
 }
 
 
+/* where the buyers of credits were met: of each credit, as they stand */
+
+static void
+commerce_order_decode_met(commerce_decoder_t *d, commerce_order_t *order)
+{
+    unsigned            i;
+    commerce_credit_t  *credit;
+
+    for (i = 0; i < order->credit_count; i++) {
+        credit = &order->credits[i];
+
+        credit->assist = commerce_decode_u8(d, 1) != 0;
+        credit->field = commerce_decode_u8(d, COMMERCE_FIELDS - 1);
+        credit->origin = commerce_decode_u8(d, COMMERCE_ORIGINS - 1);
+        credit->channel_id = commerce_decode_text(d);
+        credit->platform = commerce_decode_text(d);
+    }
+}
+
+
 /* a name that only a newer generation knows is nothing that this one could act upon */
 
 static commerce_reason_t
@@ -518,7 +542,10 @@ commerce_order_storable(const commerce_order_t *order)
 static commerce_str_t
 commerce_order_encode(commerce_arena_t *arena, const commerce_order_t *order)
 {
+    bool                third;
     commerce_encoder_t  e;
+
+    third = commerce_commission_told(order) || commerce_order_met(order);
 
     commerce_encode_start(&e, arena, commerce_order_room(order));
     commerce_order_encode_head(&e, order);
@@ -526,16 +553,17 @@ commerce_order_encode(commerce_arena_t *arena, const commerce_order_t *order)
 
     if (order->cart != COMMERCE_CART_NONE || order->shop_key
         || order->state > COMMERCE_ORDER_FAILED || commerce_order_sale_set(order)
-        || commerce_commission_told(order))
+        || third)
     {
         commerce_encode_format(&e, 2);
         commerce_order_encode_cart(&e, order);
         commerce_order_encode_sale(&e, order);
     }
 
-    if (commerce_commission_told(order)) {
+    if (third) {
         commerce_encode_format(&e, 3);
         commerce_order_encode_terms(&e, order);
+        commerce_order_encode_met(&e, order);
     }
 
     return commerce_encode_finish(&e);
@@ -562,7 +590,8 @@ commerce_order_room(const commerce_order_t *order)
         credit = &order->credits[i];
         room += 2 + 4 * COMMERCE_CODEC_VARINT + commerce_codec_room(credit->seller_id)
                 + commerce_codec_room(credit->tier2_id) + commerce_codec_room(credit->group_id)
-                + commerce_codec_room(credit->room_id);
+                + commerce_codec_room(credit->room_id) + 3 + commerce_codec_room(credit->channel_id)
+                + commerce_codec_room(credit->platform);
     }
 
     for (i = 0; i < order->coupon_count; i++) {
@@ -671,6 +700,45 @@ commerce_order_encode_cart(commerce_encoder_t *e, const commerce_order_t *order)
 
     for (i = 0; i < order->coupon_count; i++) {
         commerce_encode_text(e, order->coupons[i].code);
+    }
+}
+
+
+static bool
+commerce_order_met(const commerce_order_t *order)
+{
+    unsigned                  i;
+    const commerce_credit_t  *credit;
+
+    for (i = 0; i < order->credit_count; i++) {
+        credit = &order->credits[i];
+
+        if (credit->assist || credit->field != COMMERCE_FIELD_NONE
+            || credit->origin != COMMERCE_ORIGIN_NONE || credit->channel_id.len != 0
+            || credit->platform.len != 0)
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static void
+commerce_order_encode_met(commerce_encoder_t *e, const commerce_order_t *order)
+{
+    unsigned                  i;
+    const commerce_credit_t  *credit;
+
+    for (i = 0; i < order->credit_count; i++) {
+        credit = &order->credits[i];
+
+        commerce_encode_u8(e, credit->assist);
+        commerce_encode_u8(e, credit->field);
+        commerce_encode_u8(e, credit->origin);
+        commerce_encode_text(e, credit->channel_id);
+        commerce_encode_text(e, credit->platform);
     }
 }
 

@@ -53,7 +53,7 @@ typedef struct {
     commerce_binding_policy_t   binding;
     commerce_owner_policy_t     owner;
     ngx_flag_t                  leaver;             /* credited until his customers are handed over */
-    ngx_uint_t                  priority;
+    const commerce_source_t    *priority;           /* NULL until it is given */
     ngx_array_t                *appids;             /* of ngx_str_t; NULL = any */
     ngx_commerce_source_t       scene;
     ngx_flag_t                  mini_program;

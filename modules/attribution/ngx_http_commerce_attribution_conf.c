@@ -39,7 +39,6 @@ ngx_http_commerce_attribution_create_loc_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    conf->priority = NGX_CONF_UNSET_UINT;
     conf->mini_program = NGX_CONF_UNSET;
 
     conf->binding.validity = 30 * 86400;
@@ -59,7 +58,10 @@ ngx_http_commerce_attribution_merge_loc_conf(ngx_conf_t *cf, void *parent, void 
     ngx_http_commerce_attribution_conf_t *prev = parent;
     ngx_http_commerce_attribution_conf_t *conf = child;
 
-    ngx_conf_merge_uint_value(conf->priority, prev->priority, COMMERCE_PRIORITY_PROTECT_FIRST);
+    if (conf->priority == NULL) {
+        conf->priority = prev->priority ? prev->priority
+                                        : commerce_priority_order(COMMERCE_PRIORITY_PROTECT_FIRST);
+    }
 
     if (conf->touches == NULL) {
         conf->touches = prev->touches;
@@ -227,24 +229,49 @@ ngx_http_commerce_priority_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *c
 {
     ngx_str_t                             *value;
     ngx_uint_t                             i;
+    commerce_source_t                     *order;
     ngx_http_commerce_attribution_conf_t  *acf = conf;
 
     ngx_http_commerce_core->note(cf);
 
-    if (acf->priority != NGX_CONF_UNSET_UINT) {
+    if (acf->priority) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
 
-    for (i = 0; i < COMMERCE_PRIORITIES; i++) {
+    for (i = 0; i < COMMERCE_PRIORITIES && cf->args->nelts == 2; i++) {
         if (ngx_strcmp(value[1].data, commerce_priority_name(i)) == 0) {
-            acf->priority = i;
+            acf->priority = commerce_priority_order(i);
             return NGX_CONF_OK;
         }
     }
 
-    return ngx_http_commerce_core->invalid(cf, &value[1], "protect_first, touch_first, live_first");
+    order = ngx_pcalloc(cf->pool, (COMMERCE_SOURCES + 1) * sizeof(commerce_source_t));
+    if (order == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        switch (commerce_priority_add(order, ngx_commerce_str(value[i]))) {
+
+        case COMMERCE_OK:
+            break;
+
+        case COMMERCE_ABSENT:
+            return "has the same class twice";
+
+        default:
+            return ngx_http_commerce_core->invalid(cf, &value[i],
+                "protect_first, touch_first, live_first, or classes in order: protected, live_room, share, promoter, "
+                "group, open, channel, plain");
+        }
+    }
+
+    acf->priority = order;
+
+    return NGX_CONF_OK;
 }
 
 

@@ -35,7 +35,7 @@ static ngx_command_t  ngx_http_commerce_attribution_commands[] = {
       NULL },
 
     { ngx_string("commerce_priority"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_commerce_priority_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,

@@ -370,28 +370,20 @@ ngx_http_commerce_credit(ngx_http_commerce_attribution_t *a, commerce_winner_t *
 }
 
 
-/* where the buyer was met, if a touch tells; a platform that nobody named is the request's */
+/* where the buyer was met, as far as somebody said so */
 
 static void
 ngx_http_commerce_met(ngx_http_commerce_attribution_t *a, commerce_touch_t *touch, commerce_credit_t *credit)
 {
     ngx_uint_t  i;
 
-    if (touch->source == COMMERCE_SOURCE_NONE) {
-        return;
-    }
+    credit->field = touch->field;
+    credit->origin = touch->origin;
 
-    credit->field = commerce_touch_field(touch);
-    credit->origin = commerce_touch_origin(touch);
-
-    for (i = 0; i < a->ntouches && credit->platform.len == 0; i++) {
+    for (i = 0; i < a->ntouches && touch->digest && credit->platform.len == 0; i++) {
         if (a->touches[i].touch.digest == touch->digest) {
             credit->platform = a->touches[i].platform;
         }
-    }
-
-    if (credit->platform.len == 0) {
-        credit->platform = ngx_commerce_str(a->c->platform);
     }
 }
 

@@ -390,8 +390,19 @@ order_write_credits(commerce_write_t *w, const commerce_order_t *order)
         commerce_write_optional(w, "group", credit->group_id);
         commerce_write_optional(w, "room", credit->room_id);
 
-        if (credit->channel != 0) {
+        if (credit->channel_id.len != 0) {
+            commerce_write_text(w, "channel", credit->channel_id);
+
+        } else if (credit->channel != 0) {
             commerce_write_int(w, "channel", credit->channel);
+        }
+
+        commerce_write_optional(w, "field", commerce_cstr(commerce_field_name(credit->field)));
+        commerce_write_optional(w, "origin", commerce_cstr(commerce_origin_name(credit->origin)));
+        commerce_write_optional(w, "platform", credit->platform);
+
+        if (credit->assist) {
+            commerce_write_bool(w, "assist", true);
         }
 
         if (credit->touched != 0) {

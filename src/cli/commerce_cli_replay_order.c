@@ -19,6 +19,7 @@ static bool replay_order_lines(commerce_cli_t *cli, replay_t *r, commerce_order_
 static void replay_terms(replay_t *r, commerce_order_t *order);
 static void replay_rates(replay_t *r, const char *part, commerce_rates_t *rates);
 static int replay_credit(commerce_cli_t *cli, replay_t *r, commerce_order_t *order, const char *pointer);
+static void replay_met(commerce_cli_t *cli, replay_t *r, commerce_credit_t *credit);
 static void replay_order_id(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
 static void replay_order_uses(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
 
@@ -357,9 +358,42 @@ replay_credit(commerce_cli_t *cli, replay_t *r, commerce_order_t *order, const c
     if (i == 0) {
         (void) commerce_cli_replay_text(r, "/group", &credit->group_id);
         (void) commerce_cli_replay_text(r, "/room", &credit->room_id);
+        replay_met(cli, r, credit);
     }
 
     return (int) i;
+}
+
+
+/* a channel that is not in the directory was told by its number; what the source says by itself is not kept */
+static void
+replay_met(commerce_cli_t *cli, replay_t *r, commerce_credit_t *credit)
+{
+    commerce_str_t      text;
+    commerce_field_t    field;
+    commerce_origin_t   origin;
+    commerce_channel_t  channel;
+
+    if (commerce_cli_replay_text(r, "/channel", &text)
+        && commerce_channel_find(&cli->reader, text, &channel, NULL) == COMMERCE_OK)
+    {
+        credit->channel = channel.number;
+        credit->channel_id = text;
+    }
+
+    if (commerce_cli_replay_text(r, "/field", &text) && commerce_field_parse(text, &field) == COMMERCE_OK
+        && field != commerce_source_field(credit->source))
+    {
+        credit->field = field;
+    }
+
+    if (commerce_cli_replay_text(r, "/origin", &text) && commerce_origin_parse(text, &origin) == COMMERCE_OK
+        && origin != commerce_source_origin(credit->source))
+    {
+        credit->origin = origin;
+    }
+
+    (void) commerce_cli_replay_text(r, "/platform", &credit->platform);
 }
 
 

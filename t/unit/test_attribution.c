@@ -33,14 +33,14 @@
 static const struct {
     commerce_priority_t  priority;
     const char          *name;
-    commerce_source_t    order[7];
+    commerce_source_t    order[8];
 } presets[] = {
     { PROTECT_FIRST, "protect_first",
-      { PROTECTED, LIVE_ROOM, SHARE, PROMOTER, GROUP, OPEN, CHANNEL } },
+      { PROTECTED, LIVE_ROOM, SHARE, PROMOTER, GROUP, OPEN, CHANNEL, PLAIN } },
     { TOUCH_FIRST, "touch_first",
-      { LIVE_ROOM, SHARE, PROMOTER, GROUP, PROTECTED, OPEN, CHANNEL } },
+      { LIVE_ROOM, SHARE, PROMOTER, GROUP, PROTECTED, OPEN, CHANNEL, PLAIN } },
     { LIVE_FIRST, "live_first",
-      { LIVE_ROOM, PROTECTED, SHARE, PROMOTER, GROUP, OPEN, CHANNEL } },
+      { LIVE_ROOM, PROTECTED, SHARE, PROMOTER, GROUP, OPEN, CHANNEL, PLAIN } },
 };
 
 
@@ -65,7 +65,7 @@ decide(commerce_priority_t priority, commerce_self_purchase_t self, uint64_t buy
     commerce_winner_t  w;
 
     memset(&w, 0xa5, sizeof(w));
-    commerce_attribution_winner(priority, self, buyer, c, count, line, &w);
+    commerce_attribution_winner(commerce_priority_order(priority), self, buyer, c, count, line, &w);
 
     return w;
 }
@@ -98,24 +98,24 @@ test_presets(void)
         is_str(commerce_cstr(commerce_priority_name(presets[p].priority)), presets[p].name,
                "name of preset %u", p);
 
-        for (i = 0; i < 7; i++) {
+        for (i = 0; i < 8; i++) {
             is_int(commerce_priority_order(presets[p].priority)[i], presets[p].order[i],
                    "%s: place %u", presets[p].name, i);
         }
 
-        is_int(commerce_priority_order(presets[p].priority)[7], COMMERCE_SOURCE_NONE,
+        is_int(commerce_priority_order(presets[p].priority)[8], COMMERCE_SOURCE_NONE,
                "%s: house last", presets[p].name);
 
         for (i = 0; i < 8; i++) {
             c[i] = candidate(scattered[i], 100 + i);
         }
 
-        for (round = 0; round <= 7; round++) {
+        for (round = 0; round <= 8; round++) {
             w = decide(presets[p].priority, HOUSE, 0, c, 8, 0);
 
-            if (round == 7) {
+            if (round == 8) {
                 is_int(w.winner, -1, "%s: house comes last", presets[p].name);
-                is_int(w.reason, R(ATTR_DIRECT), "%s: plain never wins", presets[p].name);
+                is_int(w.reason, R(ATTR_DIRECT), "%s: direct", presets[p].name);
                 contributors(&w, -1, -1, -1, presets[p].name);
                 break;
             }
@@ -127,7 +127,7 @@ test_presets(void)
             ok(!w.self && !w.upline, "%s: nobody's own sale", presets[p].name);
 
             for (n = 0; n < COMMERCE_CONTRIBUTORS; n++) {
-                want = round + 1 + n < 7 ? (int) presets[p].order[round + 1 + n] : -1;
+                want = round + 1 + n < 8 ? (int) presets[p].order[round + 1 + n] : -1;
                 is_int(w.contributors[n] < 0 ? -1 : (int) c[w.contributors[n]].source, want,
                        "%s: round %u, contributor %u", presets[p].name, round, n);
             }
@@ -159,6 +159,46 @@ test_presets(void)
 
 
 static void
+test_custom(void)
+{
+    unsigned                  i;
+    commerce_winner_t         w;
+    commerce_source_t         order[COMMERCE_SOURCES] = { COMMERCE_SOURCE_NONE };
+    commerce_candidate_t      c[3];
+    static const char *const  all[] = {
+        "plain", "group", "share", "channel", "open", "promoter", "live_room", "protected"
+    };
+
+    c[0] = candidate(PROTECTED, 1);
+    c[1] = candidate(SHARE, 2);
+    c[2] = candidate(GROUP, 3);
+
+    commerce_attribution_winner(order, HOUSE, 0, c, 3, 0, &w);
+    is_int(w.winner, -1, "an empty order: the house");
+
+    is_int(commerce_priority_add(order, commerce_string("group")), COMMERCE_OK, "group");
+    is_int(commerce_priority_add(order, commerce_string("protected")), COMMERCE_OK, "then protected");
+    is_int(commerce_priority_add(order, commerce_string("group")), COMMERCE_ABSENT, "not twice");
+    is_int(commerce_priority_add(order, commerce_string("house")), COMMERCE_ERROR, "the house comes last by itself");
+    is_int(commerce_priority_add(order, commerce_string("shares")), COMMERCE_ERROR, "no class");
+
+    commerce_attribution_winner(order, HOUSE, 0, c, 3, 0, &w);
+    is_int(w.winner, 2, "the group wins");
+    contributors(&w, 0, -1, -1, "who is not in the order does not even contribute");
+    commerce_attribution_winner(order, HOUSE, 0, c + 1, 1, 0, &w);
+    is_int(w.winner, -1, "... nor win alone");
+
+    order[0] = COMMERCE_SOURCE_NONE;
+
+    for (i = 0; i < 8; i++) {
+        is_int(commerce_priority_add(order, commerce_cstr(all[i])), COMMERCE_OK, "all of them: %s", all[i]);
+    }
+
+    is_int(order[8], COMMERCE_SOURCE_NONE, "and an end");
+}
+
+
+static void
 test_contributors(void)
 {
     commerce_winner_t     w;
@@ -178,7 +218,7 @@ test_contributors(void)
 
     c[4].seller.status = COMMERCE_PERSON_SUSPENDED;
     w = decide(PROTECT_FIRST, HOUSE, 0, c, 7, 0);
-    contributors(&w, 2, 5, -1, "suspended and plain do not contribute");
+    contributors(&w, 2, 5, 6, "the suspended do not contribute");
 }
 
 
@@ -596,6 +636,7 @@ int
 main(void)
 {
     test_presets();
+    test_custom();
     test_contributors();
     test_promoters();
     test_self();

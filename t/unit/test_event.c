@@ -118,7 +118,8 @@ order(commerce_order_t *o, commerce_line_t *lines)
     o->lines = lines;
     o->line_count = 2;
     o->credits[0] = (commerce_credit_t) {
-        COMMERCE_SOURCE_SHARE, 1, 2, S("amy"), S("bob"), S("g1"), S("r1"), 12, 5, false
+        .source = COMMERCE_SOURCE_SHARE, .seller = 1, .tier2 = 2, .seller_id = S("amy"), .tier2_id = S("bob"),
+        .group_id = S("g1"), .room_id = S("r1"), .channel = 12, .touched = 5
     };
     o->credits[1] = (commerce_credit_t) { .source = COMMERCE_SOURCE_GROUP, .seller = 3,
         .seller_id = S("carl"), .contributor = true };
@@ -156,11 +157,11 @@ test_order(void)
         "\"amount\":9999,\"discount\":1500,\"seller\":\"amy\",\"tier2\":\"bob\","
         "\"source\":\"share\"},{\"sku\":\"B\",\"quantity\":2,\"amount\":null,\"discount\":500,"
         "\"source\":\"house\"}],\"seller\":\"amy\",\"tier2\":\"bob\",\"group\":\"g1\","
-        "\"room\":\"r1\",\"channel\":\"12\",\"source\":\"share\",\"contributors\":"
+        "\"room\":\"r1\",\"channel\":\"12\",\"field\":\"private\",\"origin\":\"private\",\"source\":\"share\",\"contributors\":"
         "[{\"seller\":\"carl\",\"source\":\"group\"}],\"coupons\":[{\"campaign\":\"autumn\","
         "\"serial\":7,\"discount\":2000,\"use\":\"reserved\"}],\"doubt\":[\"unknown\",\"amount\"],"
         "\"attribution\":\"ATTR_OK\",\"policy\":\"00000000000000ff\","
-        "\"fp\":\"15f0ca948bbbbd7a\"}", "an order's members");
+        "\"fp\":\"905ce2706f6e3c1d\"}", "an order's members");
     ok(strstr(buffer, "openid") == NULL, "no user");
 
     memset(&o, 0, sizeof(o));
@@ -209,7 +210,10 @@ test_largest(void)
 
         for (i = 0; i < COMMERCE_CREDITS_MAX; i++) {
             o.credits[i] = (commerce_credit_t) {
-                COMMERCE_SOURCE_PROTECTED, 1, 1, id, id, id, id, UINT32_MAX, 1, i != 0
+                .source = COMMERCE_SOURCE_PROTECTED, .seller = 1, .tier2 = 1, .seller_id = id, .tier2_id = id,
+                .group_id = id, .room_id = id, .channel = UINT32_MAX, .channel_id = id, .platform = id,
+                .field = COMMERCE_FIELD_PUBLIC_COMMERCE, .origin = COMMERCE_ORIGIN_PRIVATE, .touched = INT64_MIN,
+                .contributor = i != 0, .assist = i == 1
             };
         }
 

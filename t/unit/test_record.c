@@ -526,7 +526,7 @@ full_buyer(void)
     for (i = 1; i < COMMERCE_SOURCES; i++) {
         b.last[i] = (commerce_touch_t) {
             (commerce_source_t) i, i % 3, 0xfedcba9876543210ULL + i, (1ULL << 40) - i, i, 1 + i,
-            2 + i, UINT32_MAX - i, 4 + i, 1000 + i, 604800 * (int64_t) i
+            2 + i, UINT32_MAX - i, 4 + i, 1000 + i, 604800 * (int64_t) i, i % COMMERCE_FIELDS, i % COMMERCE_ORIGINS
         };
     }
 
@@ -560,7 +560,8 @@ same_buyer(const commerce_buyer_t *a, const commerce_buyer_t *b)
         if (s->source != t->source || s->strength != t->strength || s->digest != t->digest
             || s->seller != t->seller || s->upline != t->upline || s->group != t->group
             || s->room != t->room || s->channel != t->channel || s->landing != t->landing
-            || s->first != t->first || s->lookback != t->lookback)
+            || s->first != t->first || s->lookback != t->lookback || s->field != t->field
+            || s->origin != t->origin)
         {
             return false;
         }
@@ -872,8 +873,10 @@ fill_order(commerce_order_t *o, commerce_line_t *lines, unsigned count)
 
     for (i = 0; i < 8; i++) {
         o->credits[i] = (commerce_credit_t) {
-            (commerce_source_t) i, i + 1, i, S("amy"), S("bob"), S("g"), S("r"), UINT32_MAX, -3,
-            i > 5
+            .source = (commerce_source_t) i, .seller = i + 1, .tier2 = i, .seller_id = S("amy"),
+            .tier2_id = S("bob"), .group_id = S("g"), .room_id = S("r"), .channel = UINT32_MAX,
+            .channel_id = S("state"), .field = COMMERCE_FIELD_MESSAGE, .origin = COMMERCE_ORIGIN_PRIVATE,
+            .platform = S("wecom"), .touched = -3, .contributor = i > 5, .assist = i == 7
         };
     }
 
