@@ -205,7 +205,7 @@ for my $few (
     [ location => 'commerce_order_success' ], [ location => 'commerce_order_confirm' ],
     [ location => 'commerce_order_cancel' ], [ server => 'commerce_touch share' ],
     [ server => 'commerce_binding' ],
-    [ server => 'commerce_priority' ], [ server => 'commerce_priority a b' ], [ server => 'commerce_tiers' ],
+    [ server => 'commerce_priority' ], [ server => 'commerce_tiers' ],
     [ server => 'commerce_tiers a b c' ], [ location => 'commerce_join' ],
     [ location => 'commerce_coupon_code' ], [ location => 'commerce_coupon_redeem' ],
     [ location => 'commerce_status public public' ])
