@@ -68,6 +68,7 @@ typedef struct {
 /* what is remembered about a buyer */
 typedef struct {
     commerce_str_t      pseudonym;      /* cached; its key id may be out of date */
+    commerce_str_t      canonical;      /* this user is another name of that one, whose record counts; empty = none */
     commerce_binding_t  binding;
     commerce_touch_t    last[COMMERCE_SOURCES];     /* by source; source NONE = never */
     commerce_seen_t     seen[COMMERCE_SEEN_MAX];    /* sent last comes last, within 8 */

@@ -192,6 +192,7 @@ static int
 commerce_collect_buyer(commerce_ledger_t *ledger, int64_t kept, commerce_str_t user)
 {
     int               rc;
+    bool              whole;
     uint64_t          version;
     commerce_buyer_t  buyer;
 
@@ -200,6 +201,12 @@ commerce_collect_buyer(commerce_ledger_t *ledger, int64_t kept, commerce_str_t u
 
     if (rc != COMMERCE_OK || !commerce_collect_buyer_over(&buyer, kept, ledger->now)) {
         return rc == COMMERCE_ERROR ? rc : COMMERCE_ABSENT;
+    }
+
+    rc = commerce_history_remove(ledger->reader, ledger->txn, user, &whole);
+
+    if (rc != COMMERCE_OK || !whole) {
+        return rc;              /* the buyer goes with the last of it */
     }
 
     commerce_buyer_remove(ledger->txn, ledger->reader->shop, user, version);
@@ -213,6 +220,12 @@ commerce_collect_buyer_over(const commerce_buyer_t *buyer, int64_t kept, commerc
 {
     unsigned         i;
     commerce_time_t  last, end;
+
+    /* he would be a stranger under his other name */
+
+    if (buyer->canonical.len != 0) {
+        return false;
+    }
 
     last = buyer->binding.changed > buyer->binding.renewed ? buyer->binding.changed : buyer->binding.renewed;
 

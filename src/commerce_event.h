@@ -62,6 +62,21 @@ void commerce_event_write_rates(commerce_write_t *w, const commerce_order_t *ord
 void commerce_event_write_reversal(commerce_write_t *w, const commerce_order_t *order, const commerce_balance_t *before,
     const commerce_balance_t *after);
 
+/*
+ * Members of a bind event (commerce_event_binding.c): who, from whom, from which state, why, by which touch (NONE: by
+ * none), and the binding's times.
+ */
+typedef struct {
+    commerce_str_t             buyer;       /* pseudonym */
+    commerce_str_t             seller;      /* external ids; empty: the house */
+    commerce_str_t             previous;    /* empty: nobody, or the same */
+    commerce_binding_state_t   from;
+    commerce_reason_t          reason;
+    commerce_source_t          source;
+    const commerce_binding_t  *binding;
+} commerce_event_binding_t;
+void commerce_event_write_binding(commerce_write_t *w, const commerce_event_binding_t *event);
+
 /* members seller, tier2, group, room, channel, source, contributors[] */
 void commerce_event_write_credits(commerce_write_t *w, const commerce_order_t *order);
 

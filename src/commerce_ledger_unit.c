@@ -279,6 +279,8 @@ commerce_ledger_finish(commerce_ledger_unit_t *unit)
     commerce_ledger_payment_t      *payment;
     commerce_ledger_transaction_t  *transaction;
 
+    commerce_ledger_bindings(unit);
+
     for (work = unit->works; work != NULL; work = work->next) {
         commerce_ledger_finish_order(work);
         unit->failed = unit->failed || work->failed;

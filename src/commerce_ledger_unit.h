@@ -105,6 +105,10 @@ commerce_reason_t commerce_ledger_refund(commerce_ledger_unit_t *unit, commerce_
     const commerce_notice_t *notice);
 
 
+/* commerce_ledger_binding.c: orders that are paid now make their buyers' bindings longer */
+void commerce_ledger_bindings(commerce_ledger_unit_t *unit);
+
+
 /* commerce_ledger_terms.c: the rates of the order's lines, by this version of the plan; 0 = the one in force */
 void commerce_ledger_terms(commerce_ledger_t *ledger, commerce_order_t *order, uint32_t plan);
 

@@ -91,16 +91,34 @@ void
 commerce_path_claim(commerce_path_t *key, commerce_str_t shop, commerce_str_t user,
     commerce_str_t slot)
 {
-    char  separator = COMMERCE_PATH_SEPARATOR;
-
-    commerce_path_start(key, shop, 'y');
-
-    if (slot.len != 0) {
-        commerce_path_pair(key, user, slot);
+    if (slot.len == 0) {
+        commerce_path_user(key, shop, 'y', user);
+        key->bad = key->bad || user.len == 0;
         return;
     }
 
-    if (user.len == 0 || memchr(user.data, separator, user.len) != NULL) {
+    commerce_path_start(key, shop, 'y');
+    commerce_path_pair(key, user, slot);
+}
+
+
+void
+commerce_path_order(commerce_path_t *key, commerce_str_t shop, commerce_str_t user,
+    commerce_str_t order_key)
+{
+    commerce_path_start(key, shop, 'o');
+    commerce_path_pair(key, user, order_key);
+}
+
+
+void
+commerce_path_user(commerce_path_t *key, commerce_str_t shop, char kind, commerce_str_t user)
+{
+    char  separator = COMMERCE_PATH_SEPARATOR;
+
+    commerce_path_start(key, shop, kind);
+
+    if (user.len != 0 && memchr(user.data, separator, user.len) != NULL) {
         key->bad = true;
         return;
     }
@@ -111,11 +129,11 @@ commerce_path_claim(commerce_path_t *key, commerce_str_t shop, commerce_str_t us
 
 
 void
-commerce_path_order(commerce_path_t *key, commerce_str_t shop, commerce_str_t user,
-    commerce_str_t order_key)
+commerce_path_history(commerce_path_t *key, commerce_str_t shop, commerce_str_t user,
+    commerce_time_t at)
 {
-    commerce_path_start(key, shop, 'o');
-    commerce_path_pair(key, user, order_key);
+    commerce_path_user(key, shop, 'B', user);
+    commerce_path_hex(key, at > 0 ? (uint64_t) at : 0, 16);
 }
 
 

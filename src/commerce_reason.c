@@ -29,3 +29,18 @@ commerce_reason(commerce_reason_t reason)
 
     return &commerce_reasons[reason];
 }
+
+
+commerce_reason_t
+commerce_reason_find(commerce_str_t name)
+{
+    unsigned  i;
+
+    for (i = 0; i < COMMERCE_REASON_COUNT; i++) {
+        if (commerce_equal(commerce_reasons[i].name, name)) {
+            return (commerce_reason_t) i;
+        }
+    }
+
+    return COMMERCE_R(OK);
+}

@@ -46,6 +46,7 @@
     X(BIND_ORDER_EXTEND,         OK,   200, "")                                 \
     X(BIND_INHERITED,            OK,   200, "")                                 \
     X(BIND_ADMIN,                OK,   200, "")                                 \
+    X(BIND_MERGED,               OK,   200, "")                                 \
     X(PROTECT_HOLD,              SOFT, 200, "")                                 \
     X(SNATCH_FORBIDDEN,          SOFT, 200, "")                                 \
     X(NEW_USERS_ONLY,            SOFT, 200, "")                                 \
@@ -199,5 +200,8 @@ typedef struct {
 
 /* never NULL; an unknown number gives INTERNAL */
 const commerce_reason_info_t *commerce_reason(commerce_reason_t reason);
+
+/* OK for a name that this build does not know */
+commerce_reason_t commerce_reason_find(commerce_str_t name);
 
 #endif

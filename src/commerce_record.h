@@ -14,6 +14,7 @@
  *   j/<number, 8 hex>    landing         J/<id>   its number
  *   S/<id>               store
  *   b/<user>             buyer
+ *   B/<user> 1f <time, 16 hex>  who became the owner of a buyer, and how
  *   k/<number, 4 hex>    campaign        K/<id>   its number
  *   c/<campaign, 4 hex>/<serial, 8 hex>  coupon
  *   n/<name>             counters: doubt, and of a campaign
@@ -75,6 +76,13 @@ int commerce_landing_read(commerce_reader_t *reader, uint32_t number, commerce_l
 int commerce_landing_find(commerce_reader_t *reader, commerce_str_t id, commerce_landing_t *landing, uint64_t *version);
 int commerce_retail_store_read(commerce_reader_t *reader, commerce_str_t id, commerce_retail_store_t *store, uint64_t *version);
 int commerce_buyer_read(commerce_reader_t *reader, commerce_str_t user, commerce_buyer_t *buyer, uint64_t *version);
+/*
+ * The buyer whom this user is: follows other names (canonical), COMMERCE_ALIASES_MAX at most, a longer or circular way
+ * is COMMERCE_ERROR.  *user becomes the name under which the record stands, and a new one has to be written.
+ */
+#define COMMERCE_ALIASES_MAX  8
+int commerce_buyer_resolve(commerce_reader_t *reader, commerce_str_t *user, commerce_buyer_t *buyer, uint64_t *version);
+
 /* has this user an order on record?  COMMERCE_OK, COMMERCE_ABSENT, COMMERCE_ERROR */
 int commerce_buyer_ordered(commerce_reader_t *reader, commerce_str_t user);
 int commerce_campaign_read(commerce_reader_t *reader, unsigned number, commerce_campaign_t *campaign, uint64_t *version);
@@ -83,6 +91,24 @@ int commerce_campaign_find(commerce_reader_t *reader, commerce_str_t id, commerc
 int commerce_coupon_read(commerce_reader_t *reader, unsigned campaign, uint32_t serial, commerce_coupon_t *coupon, uint64_t *version);
 int commerce_order_read(commerce_reader_t *reader, commerce_str_t user, commerce_str_t key, commerce_order_t *order, uint64_t *version);
 int commerce_order_find(commerce_reader_t *reader, commerce_str_t id, commerce_order_t *order, uint64_t *version);
+
+/*
+ * A buyer's history: one entry for each change of owner, never changed afterwards.  Two changes in one second are
+ * one entry, the later one.
+ */
+typedef struct {
+    commerce_time_t    at;
+    uint64_t           owner;           /* 0 = the house */
+    uint64_t           previous;        /* until then; 0 = nobody */
+    commerce_reason_t  reason;          /* BIND_* */
+    commerce_source_t  source;          /* of the touch; NONE: there was none */
+    commerce_time_t    start, end;      /* of the binding that began; COMMERCE_FOREVER */
+} commerce_history_t;
+/* the first entry later than `after`; COMMERCE_ABSENT: none */
+int commerce_history_next(commerce_reader_t *reader, commerce_str_t user, commerce_time_t after, commerce_history_t *entry);
+void commerce_history_add(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t user, const commerce_history_t *entry);
+/* *whole: false when there is more of it than one transaction should delete */
+int commerce_history_remove(commerce_reader_t *reader, commerce_txn_t *txn, commerce_str_t user, bool *whole);
 
 /* in the transaction's arena; each also compares `version` (what get said), so a lost update cannot happen */
 void commerce_person_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_person_t *person, uint64_t version,

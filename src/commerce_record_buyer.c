@@ -5,7 +5,7 @@
  * were ever touched are there:
  *
  *   format | parts | pseudonym | binding, 88 bytes | n, n * touch, 58 bytes | n, n * seen, 16 bytes
- *   format 3: | order_extend | extended
+ *   format 3: | order_extend | extended | canonical
  *
  * The byte of a touch's strength holds where it was met as well: strength | origin << 2 | field << 4, the
  * latter two since format 3.
@@ -24,7 +24,8 @@
 #define COMMERCE_BUYER_ROOM                                                     \
     (4 + COMMERCE_ID_MAX + COMMERCE_CODEC_VARINT + COMMERCE_BUYER_BINDING       \
      + COMMERCE_SOURCES * COMMERCE_BUYER_TOUCH                                  \
-     + COMMERCE_SEEN_MAX * COMMERCE_BUYER_SEEN + COMMERCE_BUYER_EXTENSION)
+     + COMMERCE_SEEN_MAX * COMMERCE_BUYER_SEEN + COMMERCE_BUYER_EXTENSION           \
+     + COMMERCE_ID_MAX + COMMERCE_CODEC_VARINT)
 
 
 static int commerce_buyer_decode(commerce_arena_t *arena, commerce_str_t value,
@@ -65,19 +66,44 @@ commerce_buyer_read(commerce_reader_t *reader, commerce_str_t user, commerce_buy
 
 
 int
+commerce_buyer_resolve(commerce_reader_t *reader, commerce_str_t *user, commerce_buyer_t *buyer,
+    uint64_t *version)
+{
+    int       rc;
+    unsigned  i;
+
+    for (i = 0; i < COMMERCE_ALIASES_MAX; i++) {
+
+        rc = commerce_buyer_read(reader, *user, buyer, version);
+
+        if (rc != COMMERCE_OK || buyer->canonical.len == 0) {
+            return rc;
+        }
+
+        *user = buyer->canonical;
+    }
+
+    memset(buyer, 0, sizeof(commerce_buyer_t));
+
+    return COMMERCE_ERROR;
+}
+
+
+int
 commerce_buyer_ordered(commerce_reader_t *reader, commerce_str_t user)
 {
+    uint64_t         version;
     commerce_str_t   key, value;
     commerce_path_t  prefix;
 
-    commerce_path_order(&prefix, reader->shop, user, commerce_string(""));
+    commerce_path_user(&prefix, reader->shop, 'o', user);
 
     if (prefix.bad) {
         return COMMERCE_ABSENT;
     }
 
     return commerce_view_next(reader->view, commerce_path_str(&prefix), commerce_string(""), &key, &value,
-                              NULL);
+                              &version);
 }
 
 
@@ -117,6 +143,7 @@ commerce_buyer_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t us
         commerce_encode_format(&e, 3);
         commerce_encode_u64(&e, (uint64_t) buyer->binding.order_extend);
         commerce_encode_u64(&e, (uint64_t) buyer->binding.extended);
+        commerce_encode_text(&e, buyer->canonical);
     }
 
     commerce_path_text(&key, shop, 'b', user);
@@ -162,6 +189,7 @@ commerce_buyer_decode(commerce_arena_t *arena, commerce_str_t value, commerce_bu
 
     if (d.format >= 3) {
         commerce_buyer_decode_extension(&d, &buyer->binding);
+        buyer->canonical = commerce_decode_text(&d);
     }
 
     if (commerce_decode_finish(&d) != COMMERCE_OK) {
@@ -170,6 +198,14 @@ commerce_buyer_decode(commerce_arena_t *arena, commerce_str_t value, commerce_bu
 
     if (buyer->pseudonym.len != 0) {
         buyer->pseudonym = commerce_copy(arena, buyer->pseudonym);
+    }
+
+    if (buyer->canonical.len != 0) {
+        buyer->canonical = commerce_copy(arena, buyer->canonical);
+
+        if (buyer->canonical.data == NULL) {
+            return COMMERCE_ERROR;
+        }
     }
 
     return buyer->pseudonym.data != NULL ? COMMERCE_OK : COMMERCE_ERROR;
@@ -356,5 +392,5 @@ commerce_buyer_third(const commerce_buyer_t *buyer)
         }
     }
 
-    return buyer->binding.order_extend != 0 || buyer->binding.extended != 0;
+    return buyer->binding.order_extend != 0 || buyer->binding.extended != 0 || buyer->canonical.len != 0;
 }

@@ -83,6 +83,7 @@ typedef struct {
     commerce_buyer_t                       record;
     commerce_buyer_t                      *buyer;       /* &record, or NULL: nobody verified, or no store */
     uint64_t                               version;
+    commerce_str_t                         user;        /* under which the record stands: the buyer's first name */
     commerce_owner_t                       owner;       /* of the record's binding */
     commerce_binding_t                     decided;     /* the binding that this request is decided on */
     commerce_owner_t                       decided_owner;

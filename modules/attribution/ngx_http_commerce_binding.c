@@ -17,6 +17,8 @@ static void ngx_http_commerce_late_binding(ngx_http_commerce_attribution_t *a);
 static void ngx_http_commerce_event_touch(ngx_http_commerce_attribution_t *a, ngx_http_commerce_touch_t *t);
 static void ngx_http_commerce_event_bind(ngx_http_commerce_attribution_t *a, commerce_binding_t *before,
     ngx_http_commerce_touch_t *t, commerce_reason_t reason);
+static void ngx_http_commerce_history(ngx_http_commerce_attribution_t *a, commerce_binding_t *before,
+    commerce_event_binding_t *event);
 
 
 commerce_reason_t
@@ -36,7 +38,12 @@ ngx_http_commerce_read_buyer(ngx_http_commerce_attribution_t *a)
 
     a->buyer = &a->record;
 
-    rc = commerce_buyer_read(&c->reader, c->user, a->buyer, &a->version);
+    a->user = c->user;
+    rc = commerce_buyer_resolve(&c->reader, &a->user, a->buyer, &a->version);
+
+    if (!commerce_equal(a->user, c->user)) {
+        c->canonical = a->user;
+    }
 
     if (rc == COMMERCE_ERROR) {
         ngx_log_error(NGX_LOG_ERR, c->request->connection->log, 0, "commerce: a buyer's record is not readable");
@@ -139,7 +146,7 @@ ngx_http_commerce_remember(ngx_http_commerce_attribution_t *a)
 
     if (changed && !c->preview) {
         a->buyer->pseudonym = ngx_http_commerce_core->pseudonym(c);
-        commerce_buyer_write(c->txn, c->shop, c->user, a->buyer, a->version);
+        commerce_buyer_write(c->txn, c->shop, a->user, a->buyer, a->version);
     }
 }
 
@@ -276,7 +283,8 @@ ngx_http_commerce_bind(ngx_http_commerce_attribution_t *a)
     before = a->buyer->binding;
 
     reason = commerce_binding_touch(&a->conf->binding, &a->buyer->binding, &a->owner, person->number,
-                                    commerce_person_is(person, c->user) ? person->number : 0,
+                                    (commerce_person_is(person, c->user) || commerce_person_is(person, a->user))
+                                    ? person->number : 0,
                                     ngx_http_commerce_customer(a), c->now);
 
     ngx_http_commerce_core->note_reason(c, reason);
@@ -309,7 +317,8 @@ static ngx_uint_t
 ngx_http_commerce_customer(ngx_http_commerce_attribution_t *a)
 {
     return a->conf->binding.new_only
-           && commerce_buyer_ordered(&a->c->reader, a->c->user) != COMMERCE_ABSENT;
+           && (commerce_buyer_ordered(&a->c->reader, a->c->user) != COMMERCE_ABSENT
+               || commerce_buyer_ordered(&a->c->reader, a->user) != COMMERCE_ABSENT);
 }
 
 
@@ -383,11 +392,11 @@ static void
 ngx_http_commerce_event_bind(ngx_http_commerce_attribution_t *a, commerce_binding_t *before,
     ngx_http_commerce_touch_t *t, commerce_reason_t reason)
 {
-    commerce_time_t       end;
-    commerce_write_t      w;
-    commerce_person_t    *person, *previous;
-    commerce_binding_t   *binding;
-    ngx_commerce_case_t  *c;
+    commerce_write_t           w;
+    commerce_person_t         *person, *previous;
+    commerce_binding_t        *binding;
+    ngx_commerce_case_t       *c;
+    commerce_event_binding_t   event;
 
     c = a->c;
     binding = &a->buyer->binding;
@@ -400,28 +409,40 @@ ngx_http_commerce_event_bind(ngx_http_commerce_attribution_t *a, commerce_bindin
     previous = before->owner && before->owner != binding->owner
                ? ngx_http_commerce_core->person(a->c, before->owner) : NULL;
 
-    commerce_write_text(&w, "buyer", ngx_http_commerce_core->pseudonym(c));
-    commerce_write_text(&w, "seller", person ? person->id : commerce_string(""));
-    commerce_write_optional(&w, "previous", previous ? previous->id : commerce_string(""));
-    commerce_write_text(&w, "from", commerce_cstr(commerce_binding_state_name(
-                                        commerce_binding_held(before, &a->owner, c->now))));
-    commerce_write_text(&w, "reason", commerce_reason(reason)->name);
+    event.buyer = ngx_http_commerce_core->pseudonym(c);
+    event.seller = person ? person->id : commerce_string("");
+    event.previous = previous ? previous->id : commerce_string("");
+    event.from = commerce_binding_held(before, &a->owner, c->now);
+    event.reason = reason;
+    event.source = t ? t->touch.source : COMMERCE_SOURCE_NONE;
+    event.binding = binding;
 
-    if (t) {
-        commerce_write_text(&w, "source", commerce_cstr(commerce_source_name(t->touch.source)));
-    }
-
-    commerce_write_int(&w, "start", binding->start);
-
-    end = commerce_binding_end(binding);
-    if (end != COMMERCE_FOREVER) {
-        commerce_write_int(&w, "end", end);
-    }
-
-    end = commerce_binding_protected_until(binding);
-    if (end != COMMERCE_FOREVER) {
-        commerce_write_int(&w, "protected_until", end);
-    }
-
+    commerce_event_write_binding(&w, &event);
     ngx_http_commerce_core->event_money(c, &w);
+
+    ngx_http_commerce_history(a, before, &event);
+}
+
+
+/* a renewal by the same owner is in his binding's own record */
+
+static void
+ngx_http_commerce_history(ngx_http_commerce_attribution_t *a, commerce_binding_t *before,
+    commerce_event_binding_t *event)
+{
+    commerce_history_t  entry;
+
+    if (event->reason == COMMERCE_R(BIND_RENEW)) {
+        return;
+    }
+
+    entry.at = a->c->now;
+    entry.owner = event->binding->owner;
+    entry.previous = before->owner;
+    entry.reason = event->reason;
+    entry.source = event->source;
+    entry.start = event->binding->start;
+    entry.end = commerce_binding_end(event->binding);
+
+    commerce_history_add(a->c->txn, a->c->shop, a->user, &entry);
 }

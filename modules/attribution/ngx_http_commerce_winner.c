@@ -279,7 +279,9 @@ ngx_http_commerce_buyer_person(ngx_http_commerce_attribution_t *a)
     c = a->c;
 
     for (i = 0; c->verified && i < a->ncandidates; i++) {
-        if (commerce_person_is(&a->candidates[i].seller, c->user)) {
+        if (commerce_person_is(&a->candidates[i].seller, c->user)
+            || (a->buyer && commerce_person_is(&a->candidates[i].seller, a->user)))
+        {
             c->buyer_person = a->candidates[i].seller;
             return;
         }

@@ -79,6 +79,7 @@ struct ngx_commerce_case_s {
 
     commerce_str_t            user;             /* empty = nobody */
     commerce_str_t            pseudonym;        /* of user */
+    commerce_str_t            canonical;        /* the buyer's first name, where the user is another of his; empty = none */
     commerce_person_t         buyer_person;     /* the same human as a seller; number 0 = none */
     commerce_person_t        *people;           /* read in this evaluation: each once, through api->person() */
     ngx_uint_t                npeople;

@@ -662,7 +662,8 @@ ngx_commerce_api_pseudonym(ngx_commerce_case_t *c)
     text = commerce_alloc(&c->arena, COMMERCE_PSEUDONYM_SIZE);
 
     if (text
-        && commerce_keyring_pseudonym(ngx_commerce_worker->conf->ring, c->shop, c->user, text) == COMMERCE_OK)
+        && commerce_keyring_pseudonym(ngx_commerce_worker->conf->ring, c->shop,
+                                      c->canonical.len ? c->canonical : c->user, text) == COMMERCE_OK)
     {
         c->pseudonym = commerce_cstr(text);
     }

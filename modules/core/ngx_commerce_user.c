@@ -62,6 +62,7 @@ ngx_commerce_who(ngx_commerce_ctx_t *ctx)
     }
 
     if (!commerce_equal(user, c->user)) {
+        c->canonical = commerce_string("");
         c->pseudonym = commerce_string("");     /* another location's view of who it is */
     }
 

@@ -37,6 +37,7 @@ static int erase_kind(commerce_cli_t *cli, erase_t *erase, char kind, commerce_c
 static int erase_keep(commerce_cli_t *cli, erase_t *erase, commerce_str_t name);
 static int erase_seller(commerce_cli_t *cli, erase_t *erase);
 static bool erase_scoped(const erase_t *erase, commerce_str_t name);
+static int erase_alias(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
 static int erase_open(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
 static bool erase_is_open(const commerce_order_t *order);
 static int erase_find_order(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
@@ -46,7 +47,7 @@ static int erase_coupon(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static int erase_coupon_change(commerce_cli_t *cli, commerce_txn_t *txn, erase_t *erase, unsigned campaign,
     uint32_t serial);
 static int erase_find_scoped(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
-static int erase_claim(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
+static int erase_record(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static int erase_find_counter(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
 static int erase_counter(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 static int erase_buyer(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
@@ -108,6 +109,10 @@ erase_run(commerce_cli_t *cli, erase_t *erase)
     rc = erase_seller(cli, erase);
 
     if (rc == COMMERCE_CLI_OK) {
+        rc = erase_kind(cli, erase, 'b', erase_alias, NULL);
+    }
+
+    if (rc == COMMERCE_CLI_OK) {
         rc = erase_kind(cli, erase, 'o', erase_open, NULL);
     }
 
@@ -126,7 +131,11 @@ erase_run(commerce_cli_t *cli, erase_t *erase)
     }
 
     if (rc == COMMERCE_CLI_OK) {
-        rc = erase_kind(cli, erase, 'y', erase_find_scoped, erase_claim);
+        rc = erase_kind(cli, erase, 'B', erase_find_scoped, erase_record);
+    }
+
+    if (rc == COMMERCE_CLI_OK) {
+        rc = erase_kind(cli, erase, 'y', erase_find_scoped, erase_record);
     }
 
     if (rc == COMMERCE_CLI_OK) {
@@ -218,6 +227,26 @@ erase_seller(commerce_cli_t *cli, erase_t *erase)
     commerce_cli_view_end(cli);
 
     return rc;
+}
+
+
+/* orders and coupons stand under each name of a buyer's: whoever forgets the first one would forget the others */
+static int
+erase_alias(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data)
+{
+    erase_t           *erase = data;
+    commerce_buyer_t   buyer;
+
+    if (commerce_buyer_read(&cli->reader, record->name, &buyer, NULL) != COMMERCE_OK) {
+        return commerce_cli_unreadable(cli, "buyer", record->name);
+    }
+
+    if (!commerce_equal(buyer.canonical, erase->user)) {
+        return COMMERCE_CLI_OK;
+    }
+
+    return commerce_cli_fail(cli, "\"%s\" is another name of this user: erase that one first",
+                             commerce_cli_text(cli, record->name));
 }
 
 
@@ -434,7 +463,7 @@ erase_find_scoped(commerce_cli_t *cli, const commerce_cli_record_t *record, void
 
 
 static int
-erase_claim(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
+erase_record(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
 {
     erase_t  *erase = data;
 

@@ -16,6 +16,8 @@
 static int check_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
 static void check_buyer(commerce_cli_check_t *check, const commerce_cli_record_t *record,
     const char *name);
+static void check_history(commerce_cli_check_t *check, const commerce_cli_record_t *record,
+    const char *name);
 static void check_campaign(commerce_cli_check_t *check, const commerce_cli_record_t *record,
     const char *name);
 static void check_campaign_index(commerce_cli_check_t *check, const commerce_cli_record_t *record,
@@ -83,7 +85,7 @@ commerce_cli_check_records(commerce_cli_check_t *check)
     int          rc;
     const char  *kind;
 
-    for (kind = "pPugGlLaAjJSbkKcywoidehqQmMFfsxXz"; *kind != '\0'; kind++) {
+    for (kind = "pPugGlLaAjJSbBkKcywoidehqQmMFfsxXz"; *kind != '\0'; kind++) {
         rc = commerce_cli_scan(check->cli, *kind, check_visit, check);
 
         if (rc != COMMERCE_CLI_OK) {
@@ -128,6 +130,9 @@ check_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data
         break;
     case 'b':
         check_buyer(check, record, name);
+        break;
+    case 'B':
+        check_history(check, record, name);
         break;
     case 'k':
         check_campaign(check, record, name);
@@ -210,6 +215,37 @@ check_buyer(commerce_cli_check_t *check, const commerce_cli_record_t *record, co
     commerce_cli_check_named(check, "buyer", name, buyer.binding.owner);
     commerce_cli_check_named(check, "buyer", name, buyer.binding.origin);
     commerce_cli_check_named(check, "buyer", name, buyer.binding.previous);
+}
+
+
+static void
+check_history(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name)
+{
+    char                 hex[17];
+    commerce_str_t       user;
+    commerce_time_t      at;
+    commerce_history_t   entry;
+
+    /* "<user> 1f <time, 16 hex>" */
+
+    if (record->name.len < sizeof(hex)) {
+        commerce_cli_check_say(check, "history of a buyer, entry \"%s\": no such entry can be", name);
+        return;
+    }
+
+    user.data = record->name.data;
+    user.len = record->name.len - sizeof(hex);
+    memcpy(hex, user.data + user.len + 1, sizeof(hex) - 1);
+    hex[16] = '\0';
+    at = (commerce_time_t) strtoull(hex, NULL, 16);
+
+    if (commerce_history_next(&check->cli->reader, user, at - 1, &entry) != COMMERCE_OK || entry.at != at) {
+        commerce_cli_check_say(check, "history of a buyer, entry \"%s\": unreadable", name);
+        return;
+    }
+
+    commerce_cli_check_named(check, "history of a buyer", name, entry.owner);
+    commerce_cli_check_named(check, "history of a buyer", name, entry.previous);
 }
 
 
