@@ -389,6 +389,7 @@ commerce_reason_t ngx_commerce_body_parse(ngx_commerce_ctx_t *ctx, size_t limit,
 
 /* ngx_commerce_executor.c */
 ngx_int_t ngx_commerce_executor_init(ngx_cycle_t *cycle);
+void ngx_commerce_executor_exit(void);
 ngx_commerce_job_t *ngx_commerce_job_create(void);
 void ngx_commerce_job_free(ngx_commerce_job_t *job);
 ngx_int_t ngx_commerce_job_submit(ngx_commerce_job_t *job);     /* NGX_DECLINED: shed, nothing was queued */

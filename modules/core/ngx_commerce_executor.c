@@ -34,9 +34,11 @@ typedef struct {
 } ngx_commerce_batch_t;
 
 
-#define NGX_COMMERCE_SPARE_JOBS  1024
+#define NGX_COMMERCE_SPARE_JOBS    1024
+#define NGX_COMMERCE_SPARE_BLOCKS  4        /* of 8 KB: a spare is to be as small as most transactions are */
 
 
+static ngx_uint_t ngx_commerce_job_small(ngx_commerce_job_t *job);
 static void ngx_commerce_executor_start(void);
 static void ngx_commerce_executor_thread(void *data, ngx_log_t *log);
 static void ngx_commerce_executor_finished(ngx_event_t *ev);
@@ -113,7 +115,6 @@ ngx_commerce_job_create(void)
 
         job = ngx_queue_data(q, ngx_commerce_job_t, queue);
         pool = job->pool;
-        ngx_reset_pool(pool);
 
     } else {
         pool = ngx_create_pool(8192, ngx_commerce_worker->cycle->log);
@@ -145,13 +146,54 @@ ngx_commerce_job_free(ngx_commerce_job_t *job)
 
     ex = &ngx_commerce_executor;
 
-    if (ex->nspare >= NGX_COMMERCE_SPARE_JOBS) {
+    if (ex->nspare >= NGX_COMMERCE_SPARE_JOBS || !ngx_commerce_job_small(job)) {
         ngx_destroy_pool(job->pool);
         return;
     }
 
+    /* the job itself stands in its pool, and is not written over before it is taken */
+
+    ngx_reset_pool(job->pool);
     ngx_queue_insert_head(&ex->spare, &job->queue);
     ex->nspare++;
+}
+
+
+/* a worker that wrote a cart of thousands of refunds once must not keep their megabytes for ever */
+
+static ngx_uint_t
+ngx_commerce_job_small(ngx_commerce_job_t *job)
+{
+    ngx_uint_t   n;
+    ngx_pool_t  *block;
+
+    for (n = 1, block = job->pool->d.next; block; block = block->d.next) {
+        n++;
+    }
+
+    return n <= NGX_COMMERCE_SPARE_BLOCKS;
+}
+
+
+/* no thread looks at a spare: also one that is in a batch while the worker ends does not */
+
+void
+ngx_commerce_executor_exit(void)
+{
+    ngx_queue_t              *q;
+    ngx_commerce_job_t       *job;
+    ngx_commerce_executor_t  *ex;
+
+    ex = &ngx_commerce_executor;
+
+    while (ex->nspare) {
+        q = ngx_queue_head(&ex->spare);
+        ngx_queue_remove(q);
+        ex->nspare--;
+
+        job = ngx_queue_data(q, ngx_commerce_job_t, queue);
+        ngx_destroy_pool(job->pool);
+    }
 }
 
 

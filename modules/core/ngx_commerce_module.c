@@ -525,6 +525,7 @@ ngx_commerce_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_commerce_journal_exit();
+    ngx_commerce_executor_exit();
 
     /* a thread may still be in a batch when the worker was told to stop at once: the store stays open */
 }

@@ -341,9 +341,9 @@ test_places(void)
     is_int((int64_t) found.leader, 0, "no leader");
 
     restart();
-    found.store = S("store-7");
     commerce_group_find(&reader, S("g/1"), &group, &version);
-    commerce_group_write(&txn, shop, &found, version);
+    group.store = S("store-7");
+    commerce_group_write(&txn, shop, &group, version);
     is_int(apply(), COMMERCE_TXN_APPLIED, "with a store");
     commerce_group_find(&reader, S("g/1"), &found, NULL);
     is_str(found.store, "store-7", "its store");
