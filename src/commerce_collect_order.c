@@ -8,6 +8,8 @@
 #include "commerce_path.h"
 
 
+static int commerce_collect_order_all(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order,
+    uint64_t version);
 static int commerce_collect_sale_ready(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order);
 static int commerce_collect_payment_ready(commerce_reader_t *reader, commerce_txn_t *txn, commerce_str_t id);
 static int commerce_collect_sale(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order);
@@ -73,7 +75,7 @@ commerce_collect_order(commerce_reader_t *reader, commerce_txn_t *txn, int64_t k
     commerce_str_t value, uint64_t version)
 {
     int                rc;
-    unsigned           i;
+    commerce_txn_t     before;
     commerce_order_t  *order;
 
     order = commerce_alloc(txn->arena, sizeof(commerce_order_t));
@@ -91,18 +93,34 @@ commerce_collect_order(commerce_reader_t *reader, commerce_txn_t *txn, int64_t k
         return COMMERCE_ABSENT;
     }
 
+    before = *txn;
+    rc = commerce_collect_order_all(reader, txn, order, version);
+
+    if (rc != COMMERCE_OK) {
+        *txn = before;
+    }
+
+    return rc;
+}
+
+
+/* together with what only this order needs; half of it must not be let go when the rest cannot be read */
+
+static int
+commerce_collect_order_all(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order,
+    uint64_t version)
+{
+    int       rc;
+    unsigned  i;
+
     rc = commerce_collect_sale_ready(reader, txn, order);
+
+    for (i = 0; rc == COMMERCE_OK && i < order->coupon_count; i++) {
+        rc = commerce_collect_order_coupon(reader, txn, order, &order->coupons[i]);
+    }
 
     if (rc != COMMERCE_OK) {
         return rc;
-    }
-
-    for (i = 0; i < order->coupon_count; i++) {
-        rc = commerce_collect_order_coupon(reader, txn, order, &order->coupons[i]);
-
-        if (rc != COMMERCE_OK) {
-            return rc;
-        }
     }
 
     commerce_order_remove(txn, reader->shop, order, version);

@@ -290,7 +290,7 @@ order_write(commerce_cli_t *cli, commerce_write_t *w, const commerce_order_t *or
     commerce_cli_write_time(w, "created", order->created);
     commerce_cli_write_time(w, "in_flight_until", order->in_flight_until);
     commerce_cli_write_time(w, "deadline", order->deadline);
-    commerce_cli_write_time(w, "due", order->due);
+    commerce_cli_write_time(w, "due_at", order->due);
     commerce_cli_write_fen(w, "claimed", order->claimed);
     commerce_cli_write_fen(w, "discount", order->discount);
     commerce_cli_write_fen(w, "payable", order->payable);

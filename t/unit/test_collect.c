@@ -9,6 +9,7 @@
 #include "temp_store.h"
 #include "commerce_collect.h"
 #include "commerce_claim.h"
+#include "commerce_path.h"
 
 
 #define S    commerce_string
@@ -220,6 +221,53 @@ test_unusable(void)
 }
 
 
+/* an order whose money cannot be read stays as it is: nothing of it is let go */
+
+static void
+test_half_readable(void)
+{
+    unsigned                          count;
+    commerce_path_t                   path;
+    commerce_order_t                  order;
+    static commerce_sale_t            sale;
+    commerce_receipt_t                receipt = { .payment = S("p-1"), .amount = 100, .time = 1 };
+    static const commerce_retention_t  orders = { 30 * DAY, COMMERCE_FOREVER, COMMERCE_FOREVER, COMMERCE_FOREVER };
+
+    memset(&order, 0, sizeof(order));
+    order.user = S("u");
+    order.key = S("half");
+    order.state = COMMERCE_ORDER_SETTLED;
+    order.paid = true;
+    order.created = end;
+    order.due = COMMERCE_FOREVER;
+    order.deadline = COMMERCE_FOREVER;
+    order.settled = end;
+    order.receipts = &receipt;
+    order.receipt_count = 1;
+    order.refund_count = 1;
+    order.sale = &sale;
+
+    begin();
+    commerce_order_write(&txn, shop, &order, 0, NULL);
+    commerce_path_refund(&path, shop, order.user, order.key, S("r-1"));
+    commerce_txn_put(&txn, commerce_path_keep(&txn, &path), S("\1"));
+    commerce_path_text(&path, shop, 'F', S("r-1"));
+    commerce_txn_put(&txn, commerce_path_keep(&txn, &path), S("\377 no refund"));
+    is_int(finish(true), COMMERCE_TXN_APPLIED, "an order with a refund that cannot be read");
+
+    now = end + 100 * DAY;
+    memset(&place, 0, sizeof(place));
+    memset(&collected, 0, sizeof(collected));
+    begin();
+    count = txn.count;
+    (void) commerce_collect(&ledger, &orders, 1000, &place, &collected);
+    is_int(ops(DELETES), 0, "nothing of it is deleted");
+    is_int(collected.orders, 0, "it is not counted");
+    ok(txn.count >= count && !txn.failed, "the transaction can be applied");
+    finish(false);
+}
+
+
 int
 main(void)
 {
@@ -228,6 +276,7 @@ main(void)
     test_order();
     test_counters();
     test_unusable();
+    test_half_readable();
 
     temp_store_close();
 

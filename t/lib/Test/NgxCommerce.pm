@@ -354,7 +354,31 @@ sub cli_ok
         die "commerce @args: exit code $code: $error\n";
     }
 
+    my @doubled = json_doubled($output);
+    die "commerce @args: members that stand there twice: @doubled\n" if @doubled;
+
     return $output;
+}
+
+
+# names of members that stand twice in one object of a JSON text: readers differ on which they take
+
+sub json_doubled
+{
+    my ($text) = @_;
+    my (@objects, @doubled);
+
+    return unless $text =~ /^[{\[]/;
+
+    while ($text =~ /\G [^"{}]* (?: ([{}]) | ("(?:[^"\\]|\\.)*") (\s*:)? )/gcsx) {
+        if (defined $1) {
+            $1 eq '{' ? push @objects, {} : pop @objects;
+        } elsif (defined $3 && @objects && $objects[-1]{$2}++) {
+            push @doubled, $2;
+        }
+    }
+
+    return @doubled;
 }
 
 
