@@ -49,6 +49,8 @@ $t->http_conf(<<'EOC')->run;
     }
 EOC
 
+$t->advance(10);                # what happens in the second of the log's first line may be older than it
+
 my $paid = order('k1', $codes[0])->json->{data}{order_no};
 my $open = order('k2', $codes[1])->json->{data}{order_no};
 
@@ -71,7 +73,7 @@ like($out, qr/^log: \d+ lines, [1-9]\d* money events of \d+ coupons, 0 torn, 0 m
 
 my $coupon = 'demo/c/0001/00000000';
 my $other = 'demo/c/0001/00000001';
-my $due = sprintf 'demo/d/%016x/anna\x1fk2', 1_800_000_000 + 16 * 60;
+my $due = sprintf 'demo/d/%016x/anna\x1fk2', 1_800_000_010 + 16 * 60;
 
 # what is broken, and what is said of it
 
@@ -119,6 +121,21 @@ $t->write_file('short.jsonl', $log =~ s/^[^\n]*"type":"coupon_redeem"[^\n]*\n//m
 is($code, 1, 'a line is taken out of the log');
 like($out, qr/demo: coupon 0 of campaign "c": the log tells another state than it has/, 'the coupon is named');
 like($out, qr/1 missing, 1 with a broken chain/, 'and the gap');
+
+# ... and what the store knows alone
+
+$t->write_file('silent.jsonl', $log =~ s/^[^\n]*"type":"coupon_(?:reserve|redeem)"[^\n]*\n//mgr);
+($code, $out) = check("$dir/store", '--log', "$dir/silent.jsonl");
+is($code, 1, 'no step of a coupon is told');
+like($out, qr/demo: coupon 0 of campaign "c": it is redeemed, and the log does not tell of that/, 'a redeemed one is missing');
+like($out, qr/demo: coupon 1 of campaign "c": it is reserved, and the log does not tell of that/, 'a reserved one is missing');
+
+my ($later) = $log =~ /\A(?:[^\n]*\n)*?([^\n]*"type":"coupon_claim".*)\z/s;
+
+$t->write_file('later.jsonl', $later);
+($code, $out) = check("$dir/store", '--log', "$dir/later.jsonl");
+like($out, qr/^log: 2 coupons were reserved or redeemed before the log begins: not compared$/m, 'a log that begins later');
+unlike($out, qr/does not tell of that/, 'is not asked about them');
 
 $t->done_testing;
 

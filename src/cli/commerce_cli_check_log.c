@@ -1,13 +1,17 @@
 /*
  * Copyright (C) ngx_commerce authors
  *
- * The event log against the store: what it tells of a coupon last is what the coupon is.
+ * The event log against the store: what it tells of a coupon last is what the coupon is, and of each coupon that is
+ * reserved or redeemed it tells so.  Coupons that the log tells of are kept in memory, about 100 bytes each; of the
+ * store's coupons only those that seem to be missing in it.
  */
 
 #include <stdlib.h>
 
 #include "commerce_cli_check.h"
 #include "commerce_cli_check_log.h"
+
+#define LOG_SUSPECTS  4096              /* remembered; of more there is no need to know each */
 
 
 typedef struct {
@@ -20,6 +24,15 @@ typedef struct {
     int64_t                  us;
 } log_coupon_t;
 
+/* a coupon of the store whose last step the log does not tell of, as it seems */
+typedef struct {
+    uint64_t  hash;
+    int64_t   changed;
+    char      shop[COMMERCE_SHOP_MAX + 1];
+    unsigned  campaign;
+    uint32_t  serial;
+} log_suspect_t;
+
 typedef struct {
     commerce_cli_t  *cli;
     FILE            *out;
@@ -27,9 +40,22 @@ typedef struct {
     log_coupon_t    *coupons;
     size_t           count, room;
     bool             late;                  /* events of the outbox: the log may have them already */
+
+    int64_t          first;                 /* second of the log's first line */
+    log_suspect_t   *suspects;
+    size_t           suspect_count;
+    uint64_t         suspect_more;          /* beyond LOG_SUSPECTS */
+    uint64_t         earlier;               /* not compared: changed before the log begins */
 } log_check_t;
 
 
+static int log_missing(log_check_t *check, const commerce_cli_log_t *logs, unsigned count);
+static int log_scan_shop(commerce_cli_t *cli, void *data);
+static int log_scan(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
+static void log_missing_say(log_check_t *check, const log_check_t *again, const log_suspect_t *suspect);
+static uint64_t log_hash(commerce_str_t shop, commerce_str_t campaign, uint32_t serial);
+static const log_coupon_t *log_told(const log_check_t *check, uint64_t hash);
+static void log_done(log_check_t *check);
 static int log_take(commerce_cli_t *cli, const commerce_cli_event_t *event, void *data);
 static int log_outbox(log_check_t *check);
 static log_coupon_t *log_coupon(log_check_t *check, commerce_str_t shop, commerce_str_t campaign, uint32_t serial);
@@ -71,6 +97,12 @@ commerce_cli_check_log(commerce_cli_t *cli, const commerce_cli_log_t *logs, unsi
 
     commerce_cli_view_end(cli);
 
+    check.first = logs[0].first_us / 1000000;       /* they are in order */
+
+    if (rc == COMMERCE_CLI_OK) {
+        rc = log_missing(&check, logs, count);
+    }
+
     if (rc == COMMERCE_CLI_OK) {
         fprintf(out, "log: %llu lines, %llu money events of %zu coupons, %llu torn, %llu missing, %llu with a broken"
                 " chain\n", (unsigned long long) report.lines, (unsigned long long) report.events, check.count,
@@ -79,13 +111,207 @@ commerce_cli_check_log(commerce_cli_t *cli, const commerce_cli_log_t *logs, unsi
         *violations += check.violations + report.broken + report.missing;
     }
 
-    for (i = 0; i < check.room; i++) {
-        free((char *) check.coupons[i].shop.data);
-    }
-
-    free(check.coupons);
+    log_done(&check);
 
     return rc;
+}
+
+
+static void
+log_done(log_check_t *check)
+{
+    size_t  i;
+
+    for (i = 0; i < check->room; i++) {
+        free((char *) check->coupons[i].shop.data);
+    }
+
+    free(check->coupons);
+    free(check->suspects);
+}
+
+
+/*
+ * Of what happened while the log was read it cannot have told: who seems to be missing is looked for once more, in the
+ * log as it is by then, and in the outbox before it.
+ */
+static int
+log_missing(log_check_t *check, const commerce_cli_log_t *logs, unsigned count)
+{
+    int                         rc;
+    FILE                       *nowhere;
+    size_t                      i;
+    log_check_t                 again;
+    commerce_cli_log_report_t   report;
+
+    check->suspects = calloc(LOG_SUSPECTS, sizeof(log_suspect_t));
+    if (check->suspects == NULL) {
+        return commerce_cli_fail(check->cli, "out of memory");
+    }
+
+    rc = commerce_cli_each_shop(check->cli, log_scan_shop, check);
+
+    if (check->earlier != 0 && rc == COMMERCE_CLI_OK) {
+        fprintf(check->out, "log: %llu coupons were reserved or redeemed before the log begins: not compared\n",
+                (unsigned long long) check->earlier);
+    }
+
+    if (rc != COMMERCE_CLI_OK || check->suspect_count == 0) {
+        return rc;
+    }
+
+    memset(&again, 0, sizeof(log_check_t));
+    again.cli = check->cli;
+    again.out = nowhere = fopen("/dev/null", "w");      /* what is wrong with lines was said */
+
+    if (nowhere == NULL) {
+        return commerce_cli_fail(check->cli, "/dev/null cannot be opened");
+    }
+
+    rc = commerce_cli_view(check->cli, NULL);
+
+    if (rc == COMMERCE_CLI_OK) {
+        rc = log_outbox(&again);
+        again.late = true;
+    }
+
+    commerce_cli_view_end(check->cli);
+
+    if (rc == COMMERCE_CLI_OK) {
+        rc = commerce_cli_log_read(check->cli, logs, count, nowhere, log_take, &again, &report);
+    }
+
+    if (rc == COMMERCE_CLI_OK) {
+        rc = commerce_cli_view(check->cli, NULL);
+    }
+
+    for (i = 0; rc == COMMERCE_CLI_OK && i < check->suspect_count; i++) {
+        log_missing_say(check, &again, &check->suspects[i]);
+    }
+
+    commerce_cli_view_end(check->cli);
+
+    if (check->suspect_more != 0) {
+        check->violations += check->suspect_more;
+        fprintf(check->out, "log: %llu coupons more seem to be missing in it\n",
+                (unsigned long long) check->suspect_more);
+    }
+
+    fclose(nowhere);
+    log_done(&again);
+
+    return rc;
+}
+
+
+static int
+log_scan_shop(commerce_cli_t *cli, void *data)
+{
+    int  rc;
+
+    commerce_cli_alive(cli);
+
+    rc = commerce_cli_view(cli, NULL);
+
+    if (rc == COMMERCE_CLI_OK) {
+        rc = commerce_cli_scan(cli, 'c', log_scan, data);
+    }
+
+    commerce_cli_view_end(cli);
+
+    return rc;
+}
+
+
+static int
+log_scan(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data)
+{
+    uint64_t              hash;
+    log_check_t          *check = data;
+    log_suspect_t        *suspect;
+    const log_coupon_t   *told;
+    commerce_coupon_t     coupon;
+    commerce_campaign_t   campaign;
+
+    if (commerce_coupon_decode(cli->reader.arena, record->value, &coupon) != COMMERCE_OK
+        || (coupon.state != COMMERCE_COUPON_RESERVED && coupon.state != COMMERCE_COUPON_REDEEMED))
+    {
+        return COMMERCE_CLI_OK;             /* unreadable: that was said of the record itself */
+    }
+
+    if (coupon.changed <= check->first) {
+        check->earlier++;
+        return COMMERCE_CLI_OK;
+    }
+
+    if (commerce_campaign_read(&cli->reader, coupon.campaign, &campaign, NULL) != COMMERCE_OK) {
+        return COMMERCE_CLI_OK;
+    }
+
+    hash = log_hash(cli->shop, campaign.id, coupon.serial);
+    told = log_told(check, hash);
+
+    if (told != NULL && told->us / 1000000 >= coupon.changed) {
+        return COMMERCE_CLI_OK;
+    }
+
+    if (check->suspect_count == LOG_SUSPECTS) {
+        check->suspect_more++;
+        return COMMERCE_CLI_OK;
+    }
+
+    suspect = &check->suspects[check->suspect_count++];
+    suspect->hash = hash;
+    suspect->changed = coupon.changed;
+    suspect->campaign = coupon.campaign;
+    suspect->serial = coupon.serial;
+    snprintf(suspect->shop, sizeof(suspect->shop), "%.*s", commerce_cli_arg(cli->shop));
+
+    return COMMERCE_CLI_OK;
+}
+
+
+/* unless the log tells of it by now, or the coupon has gone on */
+static void
+log_missing_say(log_check_t *check, const log_check_t *again, const log_suspect_t *suspect)
+{
+    log_coupon_t          about;
+    commerce_heap_t      *heap;
+    commerce_reader_t     reader;
+    commerce_coupon_t     coupon;
+    const log_coupon_t   *told;
+    commerce_campaign_t   campaign;
+
+    told = log_told(again, suspect->hash);
+
+    if (told != NULL && told->us / 1000000 >= suspect->changed) {
+        return;
+    }
+
+    heap = commerce_heap_create();
+    if (heap == NULL) {
+        return;
+    }
+
+    reader.view = check->cli->reader.view;
+    reader.arena = commerce_heap_arena(heap);
+    reader.shop = commerce_cstr(suspect->shop);
+
+    if (commerce_coupon_read(&reader, suspect->campaign, suspect->serial, &coupon, NULL) == COMMERCE_OK
+        && coupon.changed == suspect->changed
+        && commerce_campaign_read(&reader, suspect->campaign, &campaign, NULL) == COMMERCE_OK)
+    {
+        memset(&about, 0, sizeof(log_coupon_t));
+        about.shop = reader.shop;
+        about.campaign = campaign.id;
+        about.serial = suspect->serial;
+
+        log_say(check, &about, coupon.state == COMMERCE_COUPON_REDEEMED
+                ? "it is redeemed, and the log does not tell of that"
+                : "it is reserved, and the log does not tell of that");
+    }
+
+    commerce_heap_destroy(heap);
 }
 
 
@@ -202,10 +428,7 @@ log_coupon(log_check_t *check, commerce_str_t shop, commerce_str_t campaign, uin
         return NULL;
     }
 
-    hash = commerce_hash(COMMERCE_HASH_START, shop.data, shop.len);
-    hash = commerce_hash(hash, "/", 1);
-    hash = commerce_hash(hash, campaign.data, campaign.len);
-    hash = commerce_hash(hash, &serial, sizeof(serial)) | 1;
+    hash = log_hash(shop, campaign, serial);
 
     for (i = hash >> 1 & (check->room - 1); check->coupons[i].hash != 0; i = (i + 1) & (check->room - 1)) {
         if (check->coupons[i].hash == hash) {
@@ -230,6 +453,38 @@ log_coupon(log_check_t *check, commerce_str_t shop, commerce_str_t campaign, uin
     check->count++;
 
     return coupon;
+}
+
+
+static uint64_t
+log_hash(commerce_str_t shop, commerce_str_t campaign, uint32_t serial)
+{
+    uint64_t  hash;
+
+    hash = commerce_hash(COMMERCE_HASH_START, shop.data, shop.len);
+    hash = commerce_hash(hash, "/", 1);
+    hash = commerce_hash(hash, campaign.data, campaign.len);
+
+    return commerce_hash(hash, &serial, sizeof(serial)) | 1;
+}
+
+
+static const log_coupon_t *
+log_told(const log_check_t *check, uint64_t hash)
+{
+    size_t  i;
+
+    if (check->room == 0) {
+        return NULL;
+    }
+
+    for (i = hash >> 1 & (check->room - 1); check->coupons[i].hash != 0; i = (i + 1) & (check->room - 1)) {
+        if (check->coupons[i].hash == hash) {
+            return &check->coupons[i];
+        }
+    }
+
+    return NULL;
 }
 
 
