@@ -4,6 +4,7 @@
 
 #include <openssl/rand.h>
 
+#include "commerce_conduct.h"
 #include "commerce_event.h"
 #include "commerce_payment.h"
 
@@ -11,6 +12,7 @@
 #define COMMERCE_EVENT_HEAD      512    /* id, type, time, shop, fp and punctuation */
 #define COMMERCE_EVENT_NUMBERS   640    /* an order's own members but its texts */
 #define COMMERCE_EVENT_PART      256    /* the same of a line, a credit, a coupon */
+#define COMMERCE_EVENT_CONDUCT   448    /* all flags, twice */
 
 
 static int commerce_event_random(commerce_event_source_t *source, uint8_t *out, size_t len);
@@ -152,7 +154,7 @@ commerce_event_order_size(const commerce_order_t *order)
     size = COMMERCE_EVENT_HEAD + COMMERCE_EVENT_NUMBERS
            + commerce_event_texts(order->key.len, order->id.len, order->pseudonym.len,
                                   order->payment.len)
-           + commerce_event_commission_size(order);
+           + commerce_event_commission_size(order) + (order->conduct ? COMMERCE_EVENT_CONDUCT : 0);
 
     credit = commerce_order_winner(order);
 
@@ -226,6 +228,12 @@ commerce_event_write_order(commerce_write_t *w, const commerce_order_t *order)
     commerce_event_write_commission(w, order, balance);
     commerce_event_write_coupons(w, order);
     commerce_event_write_doubt(w, order->doubt);
+    commerce_conduct_write(w, "conduct", order->conduct);
+    commerce_conduct_write(w, "conduct_denied", order->conduct_denied);
+
+    if (order->conduct_denied) {
+        commerce_write_bool(w, "hold", true);
+    }
 
     for (i = 0; i < sizeof(policy); i++) {
         policy[i] = (uint8_t) (order->policy >> (56 - 8 * i));

@@ -139,6 +139,8 @@ typedef struct {
     commerce_str_t           pseudonym; /* of the buyer, as in the log */
     uint64_t                 policy;    /* hash of the configuration that decided */
     commerce_reason_t        reason;    /* of the attribution: ATTR_OK, ATTR_DIRECT, SELF_PURCHASE, ... */
+    unsigned                 conduct;   /* flags of its request (commerce_conduct.h) */
+    unsigned                 conduct_denied;    /* ... that the shop denies: on hold, somebody has to look at it */
     commerce_line_t         *lines;
     unsigned                 line_count;
     commerce_credit_t        credits[COMMERCE_CREDITS_MAX];

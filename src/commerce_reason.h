@@ -65,9 +65,14 @@
     X(GROUP_UNKNOWN,             SOFT, 200, "")                                 \
     X(CHANNEL_UNKNOWN,           SOFT, 200, "")                                 \
     X(SCENE_NOT_BINDABLE,        SOFT, 200, "")                                 \
-    X(CRAWLER,                   SOFT, 200, "")                                 \
-    X(DEV_VERSION,               SOFT, 200, "")                                 \
+    X(CRAWLER,                   DENY, 403, "")                                 \
+    X(DEV_VERSION,               DENY, 403, "")                                 \
+    X(BOT_SUSPECT,               DENY, 403, "")                                 \
     X(LATE_TOUCH,                SOFT, 200, "")                                 \
+    X(TOUCH_FLOOD,               SOFT, 200, "")                                 \
+    X(BIND_VELOCITY,             SOFT, 200, "")                                 \
+    X(RECIPROCAL,                SOFT, 200, "")                                 \
+    X(SHARE_INCENTIVE,           DENY, 403, "")                                 \
     X(USER_NOT_VERIFIED,         DENY, 401, "")                                 \
     X(NOT_A_SELLER,              DENY, 403, "")                                 \
     X(CONTEXT_UNKNOWN,           DENY, 422, "")                                 \
@@ -80,6 +85,7 @@
     X(LINEAGE_UNKNOWN,           DENY, 403, "")                                 \
     X(TIER_UNVERIFIED,           HOLD, 200, "")                                 \
     X(ALREADY_JOINED,            DENY, 409, "")                                 \
+    X(RECRUIT_VELOCITY,          DENY, 403, "")                                 \
     X(PLATFORM_PAYS,             SOFT, 200, "")                                 \
     /* coupon */                                                                \
     X(COUPON_OK,                 OK,   200, "")                                 \

@@ -6,6 +6,7 @@
 
 #include "commerce_code.h"
 #include "commerce_codec.h"
+#include "commerce_conduct.h"
 #include "commerce_path.h"
 #include "commerce_record_sale.h"
 
@@ -42,6 +43,7 @@ static void commerce_order_encode_head(commerce_encoder_t *e, const commerce_ord
 static void commerce_order_encode_parts(commerce_encoder_t *e, const commerce_order_t *order);
 static void commerce_order_encode_cart(commerce_encoder_t *e, const commerce_order_t *order);
 static void commerce_order_encode_terms(commerce_encoder_t *e, const commerce_order_t *order);
+static void commerce_order_decode_conduct(commerce_decoder_t *d, commerce_order_t *order);
 static bool commerce_order_met(const commerce_order_t *order);
 static void commerce_order_encode_met(commerce_encoder_t *e, const commerce_order_t *order);
 static void commerce_order_move_due(commerce_txn_t *txn, commerce_str_t shop,
@@ -194,6 +196,7 @@ commerce_order_decode(commerce_arena_t *arena, commerce_str_t value, commerce_or
     if (d.format >= 3) {
         commerce_order_decode_terms(&d, order);
         commerce_order_decode_met(&d, order);
+        commerce_order_decode_conduct(&d, order);
     }
 
     return commerce_decode_finish(&d);
@@ -389,6 +392,14 @@ commerce_order_decode_met(commerce_decoder_t *d, commerce_order_t *order)
 }
 
 
+static void
+commerce_order_decode_conduct(commerce_decoder_t *d, commerce_order_t *order)
+{
+    order->conduct = (unsigned) commerce_decode_varint(d, COMMERCE_CONDUCT_ALL);
+    order->conduct_denied = (unsigned) commerce_decode_varint(d, COMMERCE_CONDUCT_ALL);
+}
+
+
 /* a name that only a newer generation knows is nothing that this one could act upon */
 
 static commerce_reason_t
@@ -545,7 +556,7 @@ commerce_order_encode(commerce_arena_t *arena, const commerce_order_t *order)
     bool                third;
     commerce_encoder_t  e;
 
-    third = commerce_commission_told(order) || commerce_order_met(order);
+    third = commerce_commission_told(order) || commerce_order_met(order) || order->conduct != 0;
 
     commerce_encode_start(&e, arena, commerce_order_room(order));
     commerce_order_encode_head(&e, order);
@@ -564,6 +575,8 @@ commerce_order_encode(commerce_arena_t *arena, const commerce_order_t *order)
         commerce_encode_format(&e, 3);
         commerce_order_encode_terms(&e, order);
         commerce_order_encode_met(&e, order);
+        commerce_encode_varint(&e, order->conduct);
+        commerce_encode_varint(&e, order->conduct_denied);
     }
 
     return commerce_encode_finish(&e);
@@ -601,7 +614,7 @@ commerce_order_room(const commerce_order_t *order)
     }
 
     room += commerce_order_sale_room(order) + commerce_codec_room(order->terms.platform)
-            + (4 + 2 * order->line_count) * COMMERCE_CODEC_VARINT + 1;
+            + (6 + 2 * order->line_count) * COMMERCE_CODEC_VARINT + 1;
 
     return room;
 }

@@ -151,12 +151,30 @@ my @wrong = (
         qw(validity=0 validity=x validity=-1 protect=x renew=maybe self_purchase=me valid=30d forever)),
     [ server => 'commerce_priority first', 'first', 'protect_first, touch_first, live_first, or classes in order: protected' ],
     [ server => 'commerce_priority share group shares', 'shares', 'classes in order: protected' ],
-    [ server => 'commerce_mini_program app=wx1', 'app=wx1', 'appid=id, scene=$variable' ],
+    [ server => 'commerce_mini_program app=wx1', 'app=wx1', 'appid=id, scene=$variable, crawler_token=FILE' ],
     [ server => 'commerce_mini_program appid=', 'appid=', 'appid=id, scene=$variable' ],
     [ server => 'commerce_mini_program scene=json:/s', 'json:/s', 'text with $variables' ],
     (map { [ location => "commerce_share $_->[0]", @$_ ] }
         [ 'validity=0', 'validity=time|forever' ], [ 'validity=x', 'validity=time|forever' ],
-        [ 'shop=x', 'group=, room=, validity=time|forever' ]),
+        [ 'shop=x', 'group=, room=, reward=, validity=time|forever' ]),
+    [ server => "commerce_mini_program crawler_token=$dir/none", "$dir/none", 'cannot be opened' ],
+
+    [ server => 'commerce_conduct click_flood', 'click_flood', 'share_incentive, recruit_velocity, bind_velocity' ],
+    [ server => 'commerce_conduct TOUCH_FLOOD', 'TOUCH_FLOOD', 'share_incentive, recruit_velocity, bind_velocity' ],
+    [ server => 'commerce_conduct deny', 'deny', 'after them observe, deny or off' ],
+    [ server => 'commerce_conduct crawler refuse', 'refuse', 'after them observe, deny or off' ],
+    (map { [ server => "commerce_conduct touch_flood $_", $_, 'a rate such as 600/1m (1..1000000 in 1s..1d), or off' ] }
+        qw(rate=600 rate=0/1m rate=1000001/1m rate=1/0 rate=1/2d rate=x/1m)),
+    (map { [ server => "commerce_conduct touch_flood $_", $_, 'a rate such as 10/1m (1..16 touches' ] }
+        qw(buyer=17/1m buyer=0/1m)),
+    (map { [ server => "commerce_conduct recruit_velocity $_", $_, 'total=1..1000000 or total=off' ] }
+        qw(total=0 total=-1 total=x total=oops total=1000001)),
+    [ server => 'commerce_conduct late_touch rate=1/1m', 'rate=1/1m', 'recruit_velocity, bind_velocity, touch_flood' ],
+    [ server => 'commerce_conduct touch_flood bind_velocity rate=1/1m', 'rate=1/1m', 'alone' ],
+    [ server => 'commerce_conduct bind_velocity buyer=1/1m', 'buyer=1/1m', 'behind touch_flood alone' ],
+    [ server => 'commerce_conduct bind_velocity total=1', 'total=1', 'behind recruit_velocity alone' ],
+    [ server => 'commerce_conduct zone=4m', 'zone=4m', 'once, in http' ],
+    [ http => 'commerce_conduct zone=4k', 'zone=4k', 'zone=64k..16g' ],
 
     [ server => 'commerce_tiers loose', 'loose', 'strict, pay' ],
     (map { [ server => "commerce_tiers $_", 'max=3', 'max=1, max=2 (more than two tiers are against the law)' ] }
@@ -255,6 +273,9 @@ for my $twice (
 
     refused("$directive twice", "\"$directive\" directive is duplicate", $where => "$text; # here");
 }
+
+refused('a flag twice', [ 'commerce_conduct', 'has the same flag twice' ],
+    server => 'commerce_conduct crawler deny; commerce_conduct touch_flood crawler; # here');
 
 for my $twice (qw(share join), 'order_confirm') {
     my %words = (share => '', join => 'token=$arg_t', order_confirm => 'id=$arg_i');

@@ -134,7 +134,7 @@ ok($t->wait_for(sub { status()->{shops}{demo}{in_doubt} == 1 && status()->{store
     my $status = status();
     my %workers = map { $_ => 1 } $t->workers;
 
-    is_deeply([ sort keys %$status ], [ sort qw(build node epoch worker pid config store log shops guessing counters) ],
+    is_deeply([ sort keys %$status ], [ sort qw(build node epoch worker pid config store log shops guessing conduct counters) ],
               'members');
 
     like($status->{build}{version}, qr/^\d+\.\d+\.\d+$/, 'build: version');

@@ -9,6 +9,7 @@
  *   ngx_http_commerce_touch.c               touches of the request: where they stand, share tokens
  *   ngx_http_commerce_touch_name.c          ... rooms, groups, channels and persons by their names
  *   ngx_http_commerce_binding.c             the buyer's record
+ *   ngx_http_commerce_conduct.c             what platforms forbid: where the core's flags are raised
  *   ngx_http_commerce_winner.c              candidates, winners, credits
  *   ngx_http_commerce_share.c               commerce_share
  */
@@ -57,6 +58,7 @@ typedef struct {
     ngx_array_t                *appids;             /* of ngx_str_t; NULL = any */
     ngx_commerce_source_t       scene;
     ngx_flag_t                  mini_program;
+    commerce_str_t              crawler;            /* WeChat's token for its robot; empty = signatures are not checked */
     unsigned                    binding_set:1;
 } ngx_http_commerce_attribution_conf_t;
 
@@ -73,6 +75,7 @@ typedef struct {
     unsigned                    wins:1;
     unsigned                    fresh:1;            /* first sight */
     unsigned                    late:1;
+    unsigned                    conduct;            /* flags of its own */
 } ngx_http_commerce_touch_t;
 
 typedef struct {
@@ -88,6 +91,7 @@ typedef struct {
     commerce_binding_t                     decided;     /* the binding that this request is decided on */
     commerce_owner_t                       decided_owner;
     commerce_reason_t                      client;      /* may this client bind? */
+    commerce_time_t                        crowd;       /* touches first seen later do not count; 0 = all do */
     commerce_candidate_t                   candidates[NGX_HTTP_COMMERCE_CANDIDATES];
     ngx_uint_t                             ncandidates;
 } ngx_http_commerce_attribution_t;
@@ -117,6 +121,15 @@ void ngx_http_commerce_dimensions(ngx_http_commerce_attribution_t *a, commerce_t
 ngx_int_t ngx_http_commerce_find_owner(ngx_http_commerce_attribution_t *a, commerce_binding_t *binding,
     commerce_owner_t *owner);
 commerce_reason_t ngx_http_commerce_read_buyer(ngx_http_commerce_attribution_t *a);
+commerce_reason_t ngx_http_commerce_conduct_robot(ngx_commerce_case_t *c);
+void ngx_http_commerce_conduct_client(ngx_http_commerce_attribution_t *a);
+void ngx_http_commerce_conduct_touches(ngx_http_commerce_attribution_t *a);
+ngx_uint_t ngx_http_commerce_conduct_crowded(ngx_http_commerce_attribution_t *a, const commerce_touch_t *touch);
+commerce_reason_t ngx_http_commerce_conduct_bind(ngx_http_commerce_attribution_t *a, ngx_http_commerce_touch_t *t,
+    commerce_person_t *seller, commerce_binding_t *before, commerce_reason_t reason);
+commerce_self_purchase_t ngx_http_commerce_conduct_self(ngx_http_commerce_attribution_t *a);
+void ngx_http_commerce_conduct_winner(ngx_http_commerce_attribution_t *a, int first);
+char *ngx_http_commerce_crawler_token(ngx_conf_t *cf, ngx_str_t *word, size_t prefix, commerce_str_t *token);
 char *ngx_http_commerce_share_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 #endif

@@ -77,6 +77,7 @@ ngx_http_commerce_attribution_merge_loc_conf(ngx_conf_t *cf, void *parent, void 
     if (conf->mini_program == NGX_CONF_UNSET) {
         conf->mini_program = prev->mini_program;
         conf->appids = prev->appids;
+        conf->crawler = prev->crawler;
         conf->scene = prev->scene;
     }
 
@@ -325,7 +326,18 @@ ngx_http_commerce_mini_program_directive(ngx_conf_t *cf, ngx_command_t *cmd, voi
             continue;
         }
 
-        return ngx_http_commerce_core->invalid(cf, &value[i], "appid=id, scene=$variable");
+        if (ngx_strncmp(value[i].data, "crawler_token=", 14) == 0 && value[i].len > 14) {
+
+            rv = ngx_http_commerce_crawler_token(cf, &value[i], 14, &acf->crawler);
+            if (rv != NGX_CONF_OK) {
+                return rv;
+            }
+
+            continue;
+        }
+
+        return ngx_http_commerce_core->invalid(cf, &value[i],
+                                               "appid=id, scene=$variable, crawler_token=FILE");
     }
 
     return NGX_CONF_OK;

@@ -144,7 +144,20 @@ ngx_http_commerce_client(ngx_commerce_case_t *c)
     c->scene.data = (u_char *) scene.data;
     c->scene.len = scene.len;
 
-    ngx_http_commerce_core->note_reason(c, commerce_mini_program_bindable(&program, scene));
+    c->client = ngx_http_commerce_conduct_robot(c);
+
+    if (c->client == COMMERCE_R(OK)) {
+        c->client = commerce_mini_program_bindable(&program, scene);
+
+        if (c->client == COMMERCE_R(CRAWLER)) {
+            (void) ngx_http_commerce_core->flag(c, COMMERCE_CONDUCT_CRAWLER);
+
+        } else if (c->client == COMMERCE_R(DEV_VERSION)) {
+            (void) ngx_http_commerce_core->flag(c, COMMERCE_CONDUCT_DEV_VERSION);
+        }
+    }
+
+    ngx_http_commerce_core->note_reason(c, c->client);
 
     return COMMERCE_R(OK);
 }
@@ -205,8 +218,8 @@ ngx_http_commerce_touches(ngx_commerce_case_t *c)
     c->attribution = COMMERCE_R(ATTR_DIRECT);
     ngx_memzero(&c->buyer_person, sizeof(commerce_person_t));
 
-    a.client = (c->noted == COMMERCE_R(CRAWLER) || c->noted == COMMERCE_R(DEV_VERSION)
-                || c->noted == COMMERCE_R(SCENE_NOT_BINDABLE)) ? c->noted : COMMERCE_R(OK);
+    a.client = c->client;
+    a.crowd = 0;
 
     /* nobody looks at what a prefetch or a HEAD brings */
 
@@ -223,6 +236,8 @@ ngx_http_commerce_touches(ngx_commerce_case_t *c)
     if (reason != COMMERCE_R(OK)) {
         return reason;
     }
+
+    ngx_http_commerce_conduct_client(&a);
 
     if (a.buyer) {
         ngx_http_commerce_remember(&a);

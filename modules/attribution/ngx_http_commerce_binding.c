@@ -121,6 +121,7 @@ ngx_http_commerce_remember(ngx_http_commerce_attribution_t *a)
     }
 
     changed = ngx_http_commerce_see(a);
+    ngx_http_commerce_conduct_touches(a);
 
     /* an order makes an heir's customer his for good, a page view that writes nothing else does not */
 
@@ -226,6 +227,7 @@ ngx_http_commerce_late_binding(ngx_http_commerce_attribution_t *a)
     if (state != COMMERCE_BINDING_NONE && state != COMMERCE_BINDING_EXPIRED) {
         a->decided = before;
         a->decided_owner = owner;
+        (void) ngx_http_commerce_core->flag(a->c, COMMERCE_CONDUCT_LATE_TOUCH);
         ngx_http_commerce_core->note_reason(a->c, COMMERCE_R(LATE_TOUCH));
     }
 }
@@ -286,6 +288,7 @@ ngx_http_commerce_bind(ngx_http_commerce_attribution_t *a)
                                     (commerce_person_is(person, c->user) || commerce_person_is(person, a->user))
                                     ? person->number : 0,
                                     ngx_http_commerce_customer(a), c->now);
+    reason = ngx_http_commerce_conduct_bind(a, t, person, &before, reason);
 
     ngx_http_commerce_core->note_reason(c, reason);
 
@@ -383,6 +386,7 @@ ngx_http_commerce_event_touch(ngx_http_commerce_attribution_t *a, ngx_http_comme
     }
 
     commerce_write_text(&w, "reason", commerce_reason(t->late ? COMMERCE_R(LATE_TOUCH) : t->reason)->name);
+    ngx_http_commerce_core->conduct_write(c, &w, t->conduct | COMMERCE_CONDUCT_CLIENT);
 
     ngx_http_commerce_core->event_plain(c, &w);
 }
@@ -418,6 +422,7 @@ ngx_http_commerce_event_bind(ngx_http_commerce_attribution_t *a, commerce_bindin
     event.binding = binding;
 
     commerce_event_write_binding(&w, &event);
+    ngx_http_commerce_core->conduct_write(c, &w, COMMERCE_CONDUCT_ALL);
     ngx_http_commerce_core->event_money(c, &w);
 
     ngx_http_commerce_history(a, before, &event);

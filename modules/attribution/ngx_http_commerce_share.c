@@ -8,7 +8,7 @@
 
 
 typedef struct {                                    /* commerce_share */
-    ngx_commerce_source_t       group, room;
+    ngx_commerce_source_t       group, room, reward;
     time_t                      validity;           /* 0 = never expires */
 } ngx_http_commerce_share_conf_t;
 
@@ -17,6 +17,8 @@ static commerce_reason_t ngx_http_commerce_share(ngx_commerce_case_t *c, void *c
 static commerce_reason_t ngx_http_commerce_share_context(ngx_commerce_case_t *c,
     ngx_http_commerce_share_conf_t *sc, commerce_token_t *token, commerce_str_t *group,
     commerce_str_t *room);
+static commerce_reason_t ngx_http_commerce_share_reward(ngx_commerce_case_t *c,
+    ngx_http_commerce_share_conf_t *sc, commerce_token_t *token);
 static commerce_reason_t ngx_http_commerce_share_answer(ngx_commerce_case_t *c, commerce_person_t *seller,
     commerce_str_t token, commerce_time_t expires, commerce_str_t group, commerce_str_t room);
 
@@ -39,6 +41,11 @@ ngx_http_commerce_share(ngx_commerce_case_t *c, void *conf)
         return COMMERCE_R(USER_NOT_VERIFIED);
     }
 
+    reason = ngx_http_commerce_core->client(c);
+    if (reason != COMMERCE_R(OK)) {
+        return reason;
+    }
+
     if (c->reader.view == NULL) {
         return COMMERCE_R(STORE_UNAVAILABLE);
     }
@@ -58,6 +65,11 @@ ngx_http_commerce_share(ngx_commerce_case_t *c, void *conf)
     token.upline = commerce_role_salaried(seller.role) ? 0 : seller.upline;
 
     reason = ngx_http_commerce_share_context(c, sc, &token, &group, &room);
+
+    if (reason == COMMERCE_R(OK)) {
+        reason = ngx_http_commerce_share_reward(c, sc, &token);
+    }
+
     if (reason != COMMERCE_R(OK)) {
         return reason;
     }
@@ -132,6 +144,40 @@ ngx_http_commerce_share_context(ngx_commerce_case_t *c, ngx_http_commerce_share_
 }
 
 
+/* does the page pay for sharing?  Then the token says so, wherever it goes */
+
+static commerce_reason_t
+ngx_http_commerce_share_reward(ngx_commerce_case_t *c, ngx_http_commerce_share_conf_t *sc,
+    commerce_token_t *token)
+{
+    ngx_uint_t      i;
+    commerce_str_t  reward;
+
+    static const commerce_str_t  none[] = {
+        commerce_string(""), commerce_string("0"), commerce_string("false"), commerce_string("none")
+    };
+
+    if (sc->reward.type == 0) {
+        return COMMERCE_R(OK);
+    }
+
+    if (ngx_http_commerce_core->read(c, &sc->reward, &reward) != COMMERCE_R(OK)) {
+        return COMMERCE_R(ORDER_MALFORMED);
+    }
+
+    for (i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        if (commerce_equal(reward, none[i])) {
+            return COMMERCE_R(OK);
+        }
+    }
+
+    token->flags |= COMMERCE_TOKEN_REWARD;
+
+    return ngx_http_commerce_core->flag(c, COMMERCE_CONDUCT_SHARE_INCENTIVE) ? COMMERCE_R(SHARE_INCENTIVE)
+                                                                             : COMMERCE_R(OK);
+}
+
+
 static commerce_reason_t
 ngx_http_commerce_share_answer(ngx_commerce_case_t *c, commerce_person_t *seller, commerce_str_t token,
     commerce_time_t expires, commerce_str_t group, commerce_str_t room)
@@ -149,6 +195,7 @@ ngx_http_commerce_share_answer(ngx_commerce_case_t *c, commerce_person_t *seller
             commerce_write_int(&w, "expires", expires);
         }
 
+        ngx_http_commerce_core->conduct_write(c, &w, COMMERCE_CONDUCT_ALL);
         ngx_http_commerce_core->event_plain(c, &w);
     }
 
@@ -217,6 +264,12 @@ ngx_http_commerce_share_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
             rv = ngx_http_commerce_core->source(cf, &s,
                      NGX_COMMERCE_SOURCE_VALUE|NGX_COMMERCE_SOURCE_BODY, &sc->room);
 
+        } else if (ngx_strncmp(value[i].data, "reward=", 7) == 0) {
+            s.data = value[i].data + 7;
+            s.len = value[i].len - 7;
+            rv = ngx_http_commerce_core->source(cf, &s,
+                     NGX_COMMERCE_SOURCE_VALUE|NGX_COMMERCE_SOURCE_BODY, &sc->reward);
+
         } else if (ngx_strcmp(value[i].data, "validity=forever") == 0) {
             sc->validity = 0;
 
@@ -230,7 +283,7 @@ ngx_http_commerce_share_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
             }
 
         } else {
-            rv = ngx_http_commerce_core->invalid(cf, &value[i], "group=, room=, validity=time|forever");
+            rv = ngx_http_commerce_core->invalid(cf, &value[i], "group=, room=, reward=, validity=time|forever");
         }
 
         if (rv != NGX_CONF_OK) {

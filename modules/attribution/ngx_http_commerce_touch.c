@@ -159,6 +159,14 @@ ngx_http_commerce_collect_share(ngx_http_commerce_attribution_t *a, ngx_http_com
         reason = ngx_http_commerce_token_touch(a, &token, tc->lookback, t);
     }
 
+    if (reason == COMMERCE_R(OK) && (token.flags & COMMERCE_TOKEN_REWARD)) {
+        t->conduct |= COMMERCE_CONDUCT_BIT(COMMERCE_CONDUCT_SHARE_INCENTIVE);
+
+        if (ngx_http_commerce_core->flag(a->c, COMMERCE_CONDUCT_SHARE_INCENTIVE)) {
+            reason = COMMERCE_R(SHARE_INCENTIVE);
+        }
+    }
+
     if (tc->field) {
         t->touch.field = tc->field;
     }

@@ -198,6 +198,7 @@ ngx_http_commerce_latest(ngx_http_commerce_attribution_t *a, commerce_source_t s
     if (remembered
         && remembered->source == source
         && (latest == NULL || remembered->first > latest->first)
+        && !ngx_http_commerce_conduct_crowded(a, remembered)
         && !(a->c->order && commerce_attribution_late(&a->decided, &a->decided_owner, remembered, a->c->now)))
     {
         latest = remembered;
@@ -210,10 +211,11 @@ ngx_http_commerce_latest(ngx_http_commerce_attribution_t *a, commerce_source_t s
 commerce_reason_t
 ngx_http_commerce_winners(ngx_http_commerce_attribution_t *a)
 {
-    int                   first;
-    ngx_uint_t            i, k;
-    commerce_winner_t     winner;
-    ngx_commerce_case_t  *c;
+    int                       first;
+    ngx_uint_t                i, k;
+    commerce_winner_t         winner;
+    ngx_commerce_case_t      *c;
+    commerce_self_purchase_t  self;
 
     c = a->c;
 
@@ -231,13 +233,15 @@ ngx_http_commerce_winners(ngx_http_commerce_attribution_t *a)
     }
 
     ngx_http_commerce_buyer_person(a);
+    self = ngx_http_commerce_conduct_self(a);
 
-    commerce_attribution_winner(a->conf->priority, a->conf->binding.self_purchase,
+    commerce_attribution_winner(a->conf->priority, self,
                                 c->buyer_person.number, a->candidates, a->ncandidates, 0, &c->winner);
 
     c->attribution = c->winner.reason;
     ngx_http_commerce_compare_upline(a);
     first = ngx_http_commerce_credit(a, &c->winner, c->winner.winner, 0);
+    ngx_http_commerce_conduct_winner(a, first);
 
     if (c->order) {
 
@@ -248,7 +252,7 @@ ngx_http_commerce_winners(ngx_http_commerce_attribution_t *a)
                 continue;
             }
 
-            commerce_attribution_winner(a->conf->priority, a->conf->binding.self_purchase,
+            commerce_attribution_winner(a->conf->priority, self,
                                         c->buyer_person.number, a->candidates, a->ncandidates, i, &winner);
             c->order->lines[i].credit = ngx_http_commerce_credit(a, &winner, winner.winner, 0);
         }

@@ -18,16 +18,18 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "../../src/commerce_conduct.h"
 #include "../../src/commerce_form.h"
 #include "../../src/commerce_ledger.h"
 #include "../../src/commerce_lineage.h"
 #include "../../src/commerce_rules.h"
 #include "../../src/commerce_token.h"
 #include "../../src/commerce_code.h"
+#include "../../src/commerce_window.h"
 
 #define NGX_COMMERCE_VERSION  "0.1.0"
 #define NGX_COMMERCE_MAGIC    0x4e434f4d
-#define NGX_COMMERCE_ABI      3             /* changes whenever this header or a struct below it does */
+#define NGX_COMMERCE_ABI      4             /* changes whenever this header or a struct below it does */
 
 typedef struct ngx_commerce_case_s  ngx_commerce_case_t;
 
@@ -65,6 +67,23 @@ typedef struct {
     unsigned                imported:1; /* it is looked up: made elsewhere */
     unsigned                told:1;     /* that it is refused; in observe mode the order went on */
 } ngx_commerce_coupon_t;
+
+/* what sellers do too often */
+typedef enum {
+    NGX_COMMERCE_RATE_TOUCHES,  /* first sights */
+    NGX_COMMERCE_RATE_ORDERS,   /* in the period of touches */
+    NGX_COMMERCE_RATE_BINDS,
+    NGX_COMMERCE_RATE_RECRUITS,
+    NGX_COMMERCE_RATES
+} ngx_commerce_rate_e;
+
+#define NGX_COMMERCE_RATED  12
+
+typedef struct {
+    ngx_commerce_rate_e       rate;
+    uint64_t                  seller;
+    uint32_t                  before;           /* how many there were without this request's own */
+} ngx_commerce_rated_t;
 
 /* what the core knows about one request.  Stages read and complete it; memory is the request's pool. */
 struct ngx_commerce_case_s {
@@ -107,6 +126,13 @@ struct ngx_commerce_case_s {
     commerce_reason_t         noted;            /* the first soft reason on the way: a bad token, a hold, ... */
     uint32_t                  group, room;      /* by which the user came: of the latest live touch; 0 = none */
     ngx_str_t                 platform, appid, version, scene;  /* of a recognised mini program */
+    commerce_reason_t         client;           /* OK, or why touches of this client are not remembered */
+
+    unsigned                  conduct;          /* flags (src/commerce_conduct.h) of this evaluation */
+    unsigned                  conduct_denied;   /* ... that the configuration denies, in observe mode too */
+    unsigned                  conduct_counted;  /* ... of the request, in the status */
+    ngx_commerce_rated_t      rated[NGX_COMMERCE_RATED];    /* what was counted for it, once */
+    ngx_uint_t                nrated;
 
     commerce_reason_t         reason;           /* the verdict's */
     ngx_str_t                 detail;           /* for the log: which coupon, which member */
@@ -157,6 +183,35 @@ typedef commerce_reason_t (*ngx_commerce_action_pt)(ngx_commerce_case_t *c, void
 typedef void (*ngx_commerce_status_pt)(ngx_http_request_t *r, commerce_write_t *w, commerce_str_t shop,
     int64_t now_us);
 
+/*
+ * Counts of what happens too often: windows (src/commerce_window.h) in a zone of the caller's own, under keyed
+ * hashes, so that neither users nor codes stand there.  They may be lost.  What zone->data points to begins with
+ * this; tallies are the caller's.  To be looked at, and all but zone() and key() to be called, under the lock.
+ */
+#define NGX_COMMERCE_WINDOW_KINDS  8
+
+typedef struct {
+    ngx_uint_t           entries[NGX_COMMERCE_WINDOW_KINDS];
+    ngx_uint_t           evicted;           /* before their time: the zone was full */
+    ngx_uint_t           lost;              /* could not be counted at all */
+    ngx_uint_t           tallies[NGX_COMMERCE_WINDOW_KINDS];
+} ngx_commerce_windows_stat_t;
+
+typedef struct {
+    /* configuration; NULL after an error */
+    ngx_shm_zone_t    *(*zone)(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag);
+
+    void               (*lock)(ngx_shm_zone_t *zone);
+    void               (*unlock)(ngx_shm_zone_t *zone);
+    /* *key: never 0.  data: at most COMMERCE_ID_MAX bytes */
+    ngx_int_t          (*key)(ngx_shm_zone_t *zone, ngx_uint_t kind, const commerce_rate_t *rate,
+                              commerce_str_t shop, commerce_str_t data, ngx_rbtree_key_t *key);
+    commerce_window_t *(*find)(ngx_shm_zone_t *zone, ngx_rbtree_key_t key);    /* NULL: nothing was counted */
+    /* one more; keep: ms for which somebody may ask, at least two periods.  now: ms */
+    void               (*add)(ngx_shm_zone_t *zone, ngx_uint_t kind, ngx_rbtree_key_t key,
+                              const commerce_rate_t *rate, int64_t keep, int64_t now);
+} ngx_commerce_windows_api_t;
+
 typedef struct {
     ngx_uint_t  abi;
 
@@ -182,10 +237,24 @@ typedef struct {
     commerce_reason_t  (*attribute)(ngx_commerce_case_t *c);
     void               (*ledger)(ngx_commerce_case_t *c, commerce_ledger_t *ledger);   /* of this case */
 
+    /* conduct (commerce_conduct) */
+    const commerce_conduct_policy_t  *(*conduct_policy)(ngx_commerce_case_t *c);
+    /* raises the flag, unless it is off; true: what it stands for is refused here */
+    ngx_uint_t         (*flag)(ngx_commerce_case_t *c, commerce_conduct_t flag);
+    ngx_uint_t         (*denies)(ngx_commerce_case_t *c, commerce_conduct_t flag);     /* would it be? */
+    /* how many of the seller's there were in the rate's period, this request's own not among them; add: it counts */
+    uint32_t           (*rate)(ngx_commerce_case_t *c, ngx_commerce_rate_e rate, uint64_t seller, ngx_uint_t add);
+    /* for actions: which client is it?  OK, or why such a client is refused */
+    commerce_reason_t  (*client)(ngx_commerce_case_t *c);
+    /* members conduct, conduct_denied of an event: those of the case that are in the set */
+    void               (*conduct_write)(ngx_commerce_case_t *c, commerce_write_t *w, unsigned set);
+
     /* events: start, add members, then into the transaction (money) or the buffer (the rest) */
     ngx_int_t  (*event_start)(ngx_commerce_case_t *c, commerce_write_t *w, const char *type);
     void       (*event_money)(ngx_commerce_case_t *c, commerce_write_t *w);
     void       (*event_plain)(ngx_commerce_case_t *c, commerce_write_t *w);
+
+    const ngx_commerce_windows_api_t  *windows;
 
     /* for the status module: the whole JSON object in the pool */
     ngx_int_t  (*status)(ngx_http_request_t *r, ngx_str_t *json);

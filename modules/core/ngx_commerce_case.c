@@ -139,6 +139,9 @@ ngx_commerce_preview(ngx_http_request_t *r, ngx_commerce_ctx_t **pctx)
     c->reader.view = NULL;
     c->npeople = 0;
     c->preview = 1;
+    c->client = COMMERCE_R(OK);
+    c->conduct = 0;
+    c->conduct_denied = 0;
 
     if (ngx_commerce_worker->store
         && commerce_view_begin(ngx_commerce_worker->store, &c->reader.view) != COMMERCE_OK)

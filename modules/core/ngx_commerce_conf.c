@@ -94,7 +94,15 @@ ngx_commerce_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    return mcf->shops.nelts ? ngx_commerce_init_shops(cf, mcf) : NGX_CONF_OK;
+    if (mcf->shops.nelts == 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_commerce_conduct_zone(cf, mcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_commerce_init_shops(cf, mcf);
 }
 
 
@@ -204,6 +212,7 @@ ngx_commerce_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_conf_merge_value(conf->guard, prev->guard, 0);
+    ngx_commerce_conduct_merge(prev, conf);
     ngx_conf_merge_ptr_value(conf->strip, prev->strip, NULL);
 
     if (conf->user.type == 0) {

@@ -25,6 +25,8 @@
  *   ngx_commerce_answer.c     problem+json and action answers
  *   ngx_commerce_visit.c      the end of a request
  *   ngx_commerce_variable.c   $commerce_*
+ *   ngx_commerce_windows.c    counts of what happens too often, in shared memory
+ *   ngx_commerce_conduct.c    commerce_conduct: flags of what platforms forbid
  *   ngx_commerce_metrics.c    counters in shared memory, status JSON
  */
 
@@ -79,6 +81,8 @@ typedef struct {
     uint64_t                  config;       /* hash of the commerce directives */
     u_char                    config_text[16];
     ngx_shm_zone_t           *zone;
+    ngx_shm_zone_t           *rates;        /* NULL without a shop */
+    size_t                    rates_size;
     ngx_commerce_place_t      shop_place;   /* of the first commerce_shop */
     ngx_commerce_place_t      keys_place;
     ngx_uint_t                next_upstream_warned;
@@ -124,6 +128,9 @@ typedef struct {
     ngx_uint_t                user_verified;
     ngx_commerce_user_jwt_t  *user_jwt;     /* NULL: user is the user, not a token */
     ngx_flag_t                guard;
+    commerce_conduct_policy_t  conduct;
+    unsigned                  conduct_set;  /* set of flags that are named here, or further out */
+    unsigned                  conduct_limits;   /* ... and of limits */
     ngx_array_t              *strip;        /* of ngx_str_t: arguments that the backend does not get */
     ngx_commerce_order_conf_t  *order;      /* NULL = not an order location; never inherited */
     ngx_commerce_action_pt    action;       /* never inherited */
@@ -246,6 +253,7 @@ struct ngx_commerce_job_s {
 typedef struct {                            /* shared memory; all may be lost */
     ngx_atomic_t              requests;
     ngx_atomic_t              reasons[COMMERCE_REASON_COUNT];
+    ngx_atomic_t              conduct[COMMERCE_CONDUCTS];   /* requests that have the flag */
     ngx_atomic_t              log_written, log_bytes, log_dropped, log_errors;
     ngx_atomic_t              log_elected_pid;
     ngx_atomic_t              shed, batches, jobs, conflicts;
@@ -419,6 +427,22 @@ void ngx_commerce_write_request(commerce_write_t *w, ngx_http_request_t *r);
 
 /* ngx_commerce_variable.c */
 ngx_int_t ngx_commerce_variables_add(ngx_conf_t *cf);
+
+/* ngx_commerce_windows.c */
+extern const ngx_commerce_windows_api_t  ngx_commerce_windows_api;
+
+/* ngx_commerce_conduct.c */
+char *ngx_commerce_conduct_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+void ngx_commerce_conduct_merge(ngx_commerce_loc_conf_t *prev, ngx_commerce_loc_conf_t *conf);
+ngx_int_t ngx_commerce_conduct_zone(ngx_conf_t *cf, ngx_commerce_main_conf_t *mcf);
+const commerce_conduct_policy_t *ngx_commerce_conduct_policy(ngx_commerce_case_t *c);
+ngx_uint_t ngx_commerce_conduct_flag(ngx_commerce_case_t *c, commerce_conduct_t flag);
+ngx_uint_t ngx_commerce_conduct_denies(ngx_commerce_case_t *c, commerce_conduct_t flag);
+uint32_t ngx_commerce_conduct_rate(ngx_commerce_case_t *c, ngx_commerce_rate_e rate, uint64_t seller,
+    ngx_uint_t add);
+commerce_reason_t ngx_commerce_conduct_client(ngx_commerce_case_t *c);
+void ngx_commerce_conduct_write(ngx_commerce_case_t *c, commerce_write_t *w, unsigned set);
+void ngx_commerce_conduct_status(commerce_write_t *w);
 
 /* ngx_commerce_metrics.c */
 ngx_int_t ngx_commerce_metrics_zone(ngx_conf_t *cf, ngx_commerce_main_conf_t *mcf);

@@ -121,6 +121,7 @@ ngx_commerce_status(ngx_http_request_t *r, ngx_str_t *json)
 
     ngx_commerce_status_shops(r, &w);
     ngx_commerce_status_members(r, &w, commerce_string(""));
+    ngx_commerce_conduct_status(&w);
     ngx_commerce_status_counters(&w, m);
 
     commerce_write_close(&w, '}');

@@ -103,6 +103,13 @@ static ngx_command_t  ngx_commerce_commands[] = {
       0,
       NULL },
 
+    { ngx_string("commerce_conduct"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_commerce_conduct_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("commerce_guard"),
       NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_commerce_guard_directive,
@@ -216,9 +223,16 @@ static const ngx_commerce_api_t  ngx_commerce_api = {
     ngx_commerce_note_reason,
     ngx_commerce_api_attribute,
     ngx_commerce_api_ledger,
+    ngx_commerce_conduct_policy,
+    ngx_commerce_conduct_flag,
+    ngx_commerce_conduct_denies,
+    ngx_commerce_conduct_rate,
+    ngx_commerce_conduct_client,
+    ngx_commerce_conduct_write,
     ngx_commerce_api_event_start,
     ngx_commerce_api_event_money,
     ngx_commerce_api_event_plain,
+    &ngx_commerce_windows_api,
     ngx_commerce_status
 };
 

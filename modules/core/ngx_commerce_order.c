@@ -539,6 +539,8 @@ ngx_commerce_order_snapshot(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
     order->pseudonym = ngx_commerce_api_pseudonym(c);
     order->policy = ctx->main->config;
     order->reason = c->attribution;
+    order->conduct = c->conduct;
+    order->conduct_denied = c->conduct_denied;
     order->redeem_on_paid = c->redeem_on_paid;
     order->unpaid = c->unpaid;
     order->in_doubt = c->in_doubt;
@@ -738,6 +740,8 @@ ngx_commerce_order_again(ngx_commerce_ctx_t *ctx, commerce_order_t *existing, ui
 
     c->order = existing;
     c->attribution = existing->reason;
+    c->conduct = existing->conduct;
+    c->conduct_denied = existing->conduct_denied;
     c->ncredits = existing->credit_count;
     c->credits = existing->credits;
 

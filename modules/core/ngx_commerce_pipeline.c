@@ -341,6 +341,9 @@ ngx_commerce_judge(ngx_commerce_ctx_t *ctx)
 
     c->reason = ctx->objected;          /* the guard's, or that of an evaluation before a conflict */
     c->noted = COMMERCE_R(OK);
+    c->client = COMMERCE_R(OK);
+    c->conduct = 0;
+    c->conduct_denied = 0;
     c->candid = 0;
 
     reason = ngx_commerce_who(ctx);

@@ -26,6 +26,7 @@ static commerce_str_t ngx_commerce_variable_order_key(ngx_commerce_ctx_t *ctx);
 static commerce_str_t ngx_commerce_variable_degraded(ngx_commerce_ctx_t *ctx);
 static commerce_str_t ngx_commerce_variable_platform(ngx_commerce_ctx_t *ctx);
 static commerce_str_t ngx_commerce_variable_appid(ngx_commerce_ctx_t *ctx);
+static commerce_str_t ngx_commerce_variable_conduct(ngx_commerce_ctx_t *ctx);
 static commerce_str_t ngx_commerce_variable_verdict(ngx_commerce_ctx_t *ctx);
 
 
@@ -47,6 +48,7 @@ static struct {
     { ngx_string("commerce_degraded"), ngx_commerce_variable_degraded },
     { ngx_string("commerce_platform"), ngx_commerce_variable_platform },
     { ngx_string("commerce_appid"), ngx_commerce_variable_appid },
+    { ngx_string("commerce_conduct"), ngx_commerce_variable_conduct },
     { ngx_string("commerce_verdict"), ngx_commerce_variable_verdict },
     { ngx_null_string, NULL }
 };
@@ -234,6 +236,17 @@ static commerce_str_t
 ngx_commerce_variable_appid(ngx_commerce_ctx_t *ctx)
 {
     return ngx_commerce_str(ctx->c.appid);
+}
+
+
+static commerce_str_t
+ngx_commerce_variable_conduct(ngx_commerce_ctx_t *ctx)
+{
+    char  *text;
+
+    text = ctx->c.conduct ? commerce_alloc(&ctx->c.arena, COMMERCE_CONDUCT_TEXT) : NULL;
+
+    return text ? commerce_conduct_text(ctx->c.conduct, text) : commerce_string("");
 }
 
 

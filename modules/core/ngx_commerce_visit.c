@@ -96,6 +96,7 @@ ngx_commerce_log_visit(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
         commerce_write_bool(&w, "degraded", true);
     }
 
+    ngx_commerce_conduct_write(c, &w, c->conduct);
     ngx_commerce_journal_event(commerce_event_finish(&w));
 }
 

@@ -49,7 +49,6 @@ void ngx_http_commerce_guess_needed(ngx_conf_t *cf);
 /* the module's own */
 void ngx_http_commerce_guess_create(ngx_http_commerce_guess_conf_t *gcf);
 char *ngx_http_commerce_guess_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-ngx_int_t ngx_http_commerce_guess_init_zone(ngx_shm_zone_t *zone, void *data);
 void ngx_http_commerce_guess_status(ngx_http_request_t *r, commerce_write_t *w, commerce_str_t shop,
     int64_t now_us);
 

@@ -379,14 +379,10 @@ ngx_http_commerce_coupon_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    mcf->guess.zone = ngx_shared_memory_add(cf, &name, mcf->guess.size, &ngx_http_commerce_coupon_module);
-    if (mcf->guess.zone == NULL) {
-        return NGX_ERROR;
-    }
+    mcf->guess.zone = ngx_http_commerce_coupon_core->windows->zone(cf, &name, mcf->guess.size,
+                                                                   &ngx_http_commerce_coupon_module);
 
-    mcf->guess.zone->init = ngx_http_commerce_guess_init_zone;
-
-    return NGX_OK;
+    return mcf->guess.zone ? NGX_OK : NGX_ERROR;
 }
 
 

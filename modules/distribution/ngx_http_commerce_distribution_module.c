@@ -21,6 +21,7 @@ static commerce_reason_t ngx_http_commerce_join_parent(ngx_commerce_case_t *c,
     ngx_http_commerce_join_conf_t *jc, commerce_person_t *parent);
 static commerce_reason_t ngx_http_commerce_join_person(ngx_commerce_case_t *c,
     ngx_http_commerce_join_conf_t *jc, commerce_person_t *person, uint64_t *version);
+static commerce_reason_t ngx_http_commerce_join_velocity(ngx_commerce_case_t *c, commerce_person_t *parent);
 static commerce_reason_t ngx_http_commerce_join_answer(ngx_commerce_case_t *c, commerce_person_t *person,
     commerce_person_t *parent);
 
@@ -190,6 +191,11 @@ ngx_http_commerce_join(ngx_commerce_case_t *c, void *conf)
         return COMMERCE_R(USER_NOT_VERIFIED);
     }
 
+    reason = ngx_http_commerce_distribution_core->client(c);
+    if (reason != COMMERCE_R(OK)) {
+        return reason;
+    }
+
     if (c->reader.view == NULL) {
         return COMMERCE_R(STORE_UNAVAILABLE);
     }
@@ -214,6 +220,10 @@ ngx_http_commerce_join(ngx_commerce_case_t *c, void *conf)
 
     if (reason == COMMERCE_R(OWNER_INACTIVE) || reason == COMMERCE_R(OWNER_FROZEN)) {
         reason = COMMERCE_R(LINEAGE_UNKNOWN);       /* not told apart towards the client */
+    }
+
+    if (reason == COMMERCE_R(OK)) {
+        reason = ngx_http_commerce_join_velocity(c, &parent);
     }
 
     if (reason != COMMERCE_R(OK)) {
@@ -319,6 +329,29 @@ ngx_http_commerce_join_person(ngx_commerce_case_t *c, ngx_http_commerce_join_con
 }
 
 
+/* does he recruit faster, or more, than a person does?  Who is refused does not count */
+
+static commerce_reason_t
+ngx_http_commerce_join_velocity(ngx_commerce_case_t *c, commerce_person_t *parent)
+{
+    uint32_t                          lately;
+    const commerce_conduct_policy_t  *policy;
+
+    policy = ngx_http_commerce_distribution_core->conduct_policy(c);
+    lately = ngx_http_commerce_distribution_core->rate(c, NGX_COMMERCE_RATE_RECRUITS, parent->number, 0);
+
+    if (commerce_conduct_recruits(policy, lately, commerce_person_downlines(&c->reader, parent->number))
+        && ngx_http_commerce_distribution_core->flag(c, COMMERCE_CONDUCT_RECRUIT_VELOCITY))
+    {
+        return COMMERCE_R(RECRUIT_VELOCITY);
+    }
+
+    (void) ngx_http_commerce_distribution_core->rate(c, NGX_COMMERCE_RATE_RECRUITS, parent->number, 1);
+
+    return COMMERCE_R(OK);
+}
+
+
 static commerce_reason_t
 ngx_http_commerce_join_answer(ngx_commerce_case_t *c, commerce_person_t *person, commerce_person_t *parent)
 {
@@ -339,6 +372,7 @@ ngx_http_commerce_join_answer(ngx_commerce_case_t *c, commerce_person_t *person,
     commerce_write_text(&w, "upline", parent->id);
     commerce_write_int(&w, "depth", depth);
     commerce_write_text(&w, "buyer", ngx_http_commerce_distribution_core->pseudonym(c));
+    ngx_http_commerce_distribution_core->conduct_write(c, &w, COMMERCE_CONDUCT_ALL);
     ngx_http_commerce_distribution_core->event_money(c, &w);
 
     buffer = commerce_alloc(&c->arena, 2048);

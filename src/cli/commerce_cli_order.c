@@ -4,6 +4,7 @@
  * commerce order show: one order as it stands.
  */
 
+#include "commerce_conduct.h"
 #include "../commerce_path.h"
 #include "../commerce_write.h"
 #include "commerce_cli_doubt.h"
@@ -306,6 +307,8 @@ order_write(commerce_cli_t *cli, commerce_write_t *w, const commerce_order_t *or
     order_write_lines(w, order);
     order_write_credits(w, order);
     order_write_coupons(w, order);
+    commerce_conduct_write(w, "conduct", order->conduct);
+    commerce_conduct_write(w, "conduct_denied", order->conduct_denied);
 
     commerce_refund_balance(order, &balance);
     commerce_event_write_commission(w, order, order->paid ? &balance : NULL);

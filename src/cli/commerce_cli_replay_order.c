@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "commerce_cli_replay_event.h"
+#include "commerce_conduct.h"
 
 
 typedef commerce_cli_replay_run_t  replay_t;
@@ -16,6 +17,7 @@ static bool replay_order_state(replay_t *r, commerce_order_t *order, bool known)
 static unsigned replay_order_rank(commerce_order_state_t state);
 static bool replay_order_parts(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
 static bool replay_order_lines(commerce_cli_t *cli, replay_t *r, commerce_order_t *order);
+static unsigned replay_conduct(replay_t *r, const char *member);
 static void replay_terms(replay_t *r, commerce_order_t *order);
 static void replay_rates(replay_t *r, const char *part, commerce_rates_t *rates);
 static int replay_credit(commerce_cli_t *cli, replay_t *r, commerce_order_t *order, const char *pointer);
@@ -202,9 +204,38 @@ replay_order_parts(commerce_cli_t *cli, replay_t *r, commerce_order_t *order)
         order->policy = strtoull(hex, NULL, 16);
     }
 
+    order->conduct = replay_conduct(r, "/conduct");
+    order->conduct_denied = replay_conduct(r, "/conduct_denied");
     replay_terms(r, order);
 
     return replay_order_lines(cli, r, order);
+}
+
+
+/* a flag that this version does not know is left out */
+static unsigned
+replay_conduct(replay_t *r, const char *member)
+{
+    char                pointer[64];
+    unsigned            i, set;
+    commerce_str_t      name;
+    commerce_conduct_t  flag;
+
+    set = 0;
+
+    for (i = 0; i < COMMERCE_CONDUCTS; i++) {
+        snprintf(pointer, sizeof(pointer), "%s/%u", member, i);
+
+        if (!commerce_cli_replay_text(r, pointer, &name)) {
+            break;
+        }
+
+        if (commerce_conduct_parse(name, &flag) == COMMERCE_OK) {
+            set |= COMMERCE_CONDUCT_BIT(flag);
+        }
+    }
+
+    return set;
 }
 
 

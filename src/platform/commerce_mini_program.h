@@ -50,4 +50,23 @@ commerce_scene_t commerce_mini_program_scene(commerce_str_t scene);
 commerce_reason_t commerce_mini_program_bindable(const commerce_mini_program_t *program,
     commerce_str_t scene);
 
+/*
+ * WeChat's indexing robot names itself "mpcrawler" in its User-Agent and signs: X-WXApp-Crawler-Signature is the
+ * lower-case hex SHA-1 of the operator's token, X-WXApp-Crawler-Timestamp and X-WXApp-Crawler-Nonce, sorted as
+ * bytes and put together.
+ */
+typedef struct {                        /* headers; empty: not there, or there twice */
+    commerce_str_t  agent, referer;
+    commerce_str_t  timestamp, nonce, signature;
+} commerce_mini_program_client_t;
+
+/*
+ * Is this client what it says?  OK; CRAWLER: WeChat's, as far as anybody can tell without a token (empty);
+ * BOT_SUSPECT: its signature is not WeChat's, or (*forged, to be told apart) Referer and User-Agent contradict each other:
+ * a mini program's Referer from outside WeChat ("MicroMessenger"), or WeChat's mini program runtime
+ * ("MiniProgramEnv/", desktop) with a Referer from elsewhere that is no web page in it ("miniProgram/").
+ */
+commerce_reason_t commerce_mini_program_robot(const commerce_mini_program_client_t *client,
+    commerce_str_t token, bool *forged);
+
 #endif

@@ -3,6 +3,7 @@
  */
 
 #include "tap.h"
+#include "commerce_conduct.h"
 #include "commerce_event.h"
 #include "store/commerce_store.h"
 
@@ -198,6 +199,7 @@ test_largest(void)
         o.claimed = o.discount = o.payable = INT64_MAX;
         o.policy = UINT64_MAX;
         o.doubt = 3;
+        o.conduct = o.conduct_denied = COMMERCE_CONDUCT_ALL;
         o.reason = COMMERCE_R(BUDGET_EXCEEDED_BY_NOTICE);
         o.lines = lines;
         o.line_count = COMMERCE_LINES_MAX;

@@ -176,6 +176,68 @@ test_bindable(void)
 }
 
 
+typedef struct {
+    const char         *name;
+    const char         *agent, *referer;
+    const char         *timestamp, *nonce, *signature;
+    const char         *token;
+    commerce_reason_t   reason;
+    bool                forged;
+} robot_case_t;
+
+#define PHONE    "Mozilla/5.0 (iPhone) MicroMessenger/8.0.29(0x18001d38) NetType/WIFI"
+#define DESKTOP  "Mozilla/5.0 MicroMessenger/7.0.20.1781(0x6700143B) MiniProgramEnv/Windows WMPF"
+#define GOOD     "449579c754d3a9cd0a533e85b3f2926de684f96d"      /* of "1800000000" "99" "token" */
+
+static const robot_case_t  robot_cases[] = {
+    { "signed", "x mpcrawler", "", "1800000000", "99", GOOD, "token", COMMERCE_R(CRAWLER), false },
+    { "one part begins another", "mpcrawler", "", "abc", "a", "03b91e64d46329ac24f336fea82c0ff5da865173", "ab",
+      COMMERCE_R(CRAWLER), false },
+    { "no token of ours", "mpcrawler", "", "", "", "", "", COMMERCE_R(CRAWLER), false },
+    { "no signature", "mpcrawler", "", "1800000000", "99", "", "token", COMMERCE_R(BOT_SUSPECT), true },
+    { "cut", "mpcrawler", "", "1800000000", "99", "449579c754d3a9cd0a533e85b3f2926de684f96", "token", COMMERCE_R(BOT_SUSPECT), true },
+    { "another nonce", "mpcrawler", "", "1800000000", "98", GOOD, "token", COMMERCE_R(BOT_SUSPECT), true },
+    { "another token", "mpcrawler", "", "1800000000", "99", GOOD, "other", COMMERCE_R(BOT_SUSPECT), true },
+    { "no nonce", "mpcrawler", "", "1800000000", "", GOOD, "token", COMMERCE_R(BOT_SUSPECT), true },
+    { "a phone", PHONE, WX APPID "/217/page-frame.html", "", "", "", "", COMMERCE_R(OK), false },
+    { "a desktop", DESKTOP, WX APPID "/217/page-frame.html", "", "", "", "", COMMERCE_R(OK), false },
+    { "no Referer", DESKTOP, "", "", "", "", "", COMMERCE_R(OK), false },
+    { "a browser", "Mozilla/5.0 (X11)", "https://shop.example/", "", "", "", "", COMMERCE_R(OK), false },
+    { "nothing at all", "", "", "", "", "", "", COMMERCE_R(OK), false },
+    { "a page in WeChat", PHONE, "https://shop.example/", "", "", "", "", COMMERCE_R(OK), false },
+    { "a web view", DESKTOP " miniProgram/" APPID, "https://shop.example/", "", "", "", "", COMMERCE_R(OK), false },
+    { "a browser with a mini program's Referer", "Mozilla/5.0 (X11)", WX APPID "/217/page-frame.html", "", "", "",
+      "", COMMERCE_R(BOT_SUSPECT), false },
+    { "nobody with it", "", WX APPID "/217/page-frame.html", "", "", "", "", COMMERCE_R(BOT_SUSPECT), false },
+    { "a runtime with another Referer", DESKTOP, "https://shop.example/", "", "", "", "",
+      COMMERCE_R(BOT_SUSPECT), false }
+};
+
+
+static void
+test_robot(void)
+{
+    bool                            forged;
+    size_t                          i;
+    const robot_case_t             *c;
+    commerce_mini_program_client_t  client;
+
+    for (i = 0; i < sizeof(robot_cases) / sizeof(robot_cases[0]); i++) {
+        c = &robot_cases[i];
+
+        client.agent = commerce_cstr(c->agent);
+        client.referer = commerce_cstr(c->referer);
+        client.timestamp = commerce_cstr(c->timestamp);
+        client.nonce = commerce_cstr(c->nonce);
+        client.signature = commerce_cstr(c->signature);
+
+        is_int(commerce_mini_program_robot(&client, commerce_cstr(c->token), &forged), c->reason, "robot: %s",
+               c->name);
+        ok(forged == c->forged, "robot: %s: forged", c->name);
+    }
+}
+
+
 int
 main(void)
 {
@@ -183,6 +245,7 @@ main(void)
     test_truncated();
     test_nul();
     test_bindable();
+    test_robot();
 
     return done_testing();
 }

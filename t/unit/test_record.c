@@ -4,6 +4,7 @@
 
 #include "tap.h"
 #include "temp_store.h"
+#include "commerce_conduct.h"
 #include "commerce_path.h"
 #include "commerce_codec.h"
 
@@ -860,6 +861,8 @@ fill_order(commerce_order_t *o, commerce_line_t *lines, unsigned count)
     o->pseudonym = S("k1:aa");
     o->policy = UINT64_MAX;
     o->reason = COMMERCE_R(SELF_PURCHASE);
+    o->conduct = COMMERCE_CONDUCT_ALL;
+    o->conduct_denied = COMMERCE_CONDUCT_BIT(COMMERCE_CONDUCT_BOT_SUSPECT);
     o->lines = lines;
     o->line_count = count;
 
@@ -908,7 +911,8 @@ same_order(const commerce_order_t *a, const commerce_order_t *b)
            && a->reason == b->reason && a->line_count == b->line_count
            && a->credit_count == b->credit_count && a->coupon_count == b->coupon_count
            && a->cart == b->cart && a->shop_key == b->shop_key && a->fresh == b->fresh
-           && a->open == b->open;
+           && a->open == b->open && a->conduct == b->conduct
+           && a->conduct_denied == b->conduct_denied;
 
     for (i = 0; same && i < a->line_count; i++) {
         same = commerce_equal(a->lines[i].sku, b->lines[i].sku)
