@@ -23,7 +23,7 @@ static commerce_reason_t commerce_ledger_await(commerce_ledger_unit_t *unit,
 static commerce_reason_t commerce_ledger_park(commerce_ledger_unit_t *unit,
     const commerce_notice_t *notice);
 static commerce_reason_t commerce_ledger_keep(commerce_ledger_unit_t *unit,
-    const commerce_parked_for_t *what, const commerce_notice_t *notice);
+    const commerce_parked_for_t *what, commerce_str_t buyer, const commerce_notice_t *notice);
 static commerce_reason_t commerce_ledger_told(commerce_ledger_unit_t *unit,
     commerce_reason_t reason, commerce_told_t **told, unsigned *count);
 static bool commerce_ledger_refused(commerce_reason_t reason);
@@ -340,7 +340,7 @@ commerce_ledger_await(commerce_ledger_unit_t *unit, commerce_ledger_work_t *work
     what.user = work->order->user;
     what.name = work->order->key;
 
-    reason = commerce_ledger_keep(unit, &what, notice);
+    reason = commerce_ledger_keep(unit, &what, work->order->pseudonym, notice);
 
     if (commerce_ledger_refused(reason)) {
         return reason;
@@ -370,7 +370,7 @@ commerce_ledger_park(commerce_ledger_unit_t *unit, const commerce_notice_t *noti
     what.name = notice->id.len != 0 ? notice->id
                 : notice->payment.len != 0 ? notice->payment : notice->transaction;
 
-    reason = commerce_ledger_keep(unit, &what, notice);
+    reason = commerce_ledger_keep(unit, &what, commerce_string(""), notice);
 
     if (reason != COMMERCE_R(OK)) {
         return commerce_ledger_refused(reason) ? reason : COMMERCE_R(ORDER_UNKNOWN);
@@ -408,7 +408,7 @@ commerce_ledger_park(commerce_ledger_unit_t *unit, const commerce_notice_t *noti
 
 
 static commerce_reason_t
-commerce_ledger_keep(commerce_ledger_unit_t *unit, const commerce_parked_for_t *what,
+commerce_ledger_keep(commerce_ledger_unit_t *unit, const commerce_parked_for_t *what, commerce_str_t buyer,
     const commerce_notice_t *notice)
 {
     commerce_reason_t          reason;
@@ -427,6 +427,7 @@ commerce_ledger_keep(commerce_ledger_unit_t *unit, const commerce_parked_for_t *
         }
 
         parked->dirty = true;
+        commerce_ledger_parked_event(unit, what, buyer, notice, COMMERCE_LEDGER_PARKED);
     }
 
     return reason;
@@ -462,6 +463,7 @@ commerce_ledger_join(commerce_ledger_unit_t *unit, commerce_ledger_work_t *work,
 
     memset(&parked->parked, 0, sizeof(commerce_parked_t));
     parked->dirty = true;
+    commerce_ledger_parked_event(unit, what, work->order->pseudonym, NULL, COMMERCE_LEDGER_JOINED);
 
     for (i = 0; i < waiting.count; i++) {
         told = work->reason;
@@ -471,6 +473,13 @@ commerce_ledger_join(commerce_ledger_unit_t *unit, commerce_ledger_work_t *work,
             unit->failed = unit->failed || reason == COMMERCE_R(INTERNAL);
             commerce_ledger_order_event(work, "order", reason);
             reason = commerce_ledger_await(unit, work, &waiting.notices[i]);
+        }
+
+        /* where no more may wait, the log is the only place left for it */
+
+        if (commerce_ledger_refused(reason)) {
+            unit->failed = unit->failed || reason == COMMERCE_R(INTERNAL);
+            commerce_ledger_parked_event(unit, what, work->order->pseudonym, &waiting.notices[i], COMMERCE_LEDGER_DROPPED);
         }
 
         /* that it goes on waiting is no news of what made us look */

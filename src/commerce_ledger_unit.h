@@ -105,6 +105,16 @@ commerce_reason_t commerce_ledger_refund(commerce_ledger_unit_t *unit, commerce_
     const commerce_notice_t *notice);
 
 
+/* commerce_ledger_parked.c: what became of a notice (NULL: of all that waited for this); buyer: of an order */
+typedef enum {
+    COMMERCE_LEDGER_PARKED,
+    COMMERCE_LEDGER_JOINED,
+    COMMERCE_LEDGER_DROPPED
+} commerce_ledger_waiting_t;
+void commerce_ledger_parked_event(commerce_ledger_unit_t *unit, const commerce_parked_for_t *what, commerce_str_t buyer,
+    const commerce_notice_t *notice, commerce_ledger_waiting_t state);
+
+
 /* commerce_ledger_binding.c: orders that are paid now make their buyers' bindings longer */
 void commerce_ledger_bindings(commerce_ledger_unit_t *unit);
 

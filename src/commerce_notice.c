@@ -11,6 +11,48 @@ static bool commerce_notice_lines_equal(const commerce_notice_t *a, const commer
 static unsigned commerce_notice_rank(commerce_step_t kind);
 
 
+static const struct {
+    commerce_step_t  kind;
+    const char      *name;
+} commerce_notice_steps[] = {
+    { COMMERCE_STEP_PAID, "paid" },
+    { COMMERCE_STEP_CANCELLED, "cancelled" },
+    { COMMERCE_STEP_REFUNDED, "refunded" },
+    { COMMERCE_STEP_SETTLED, "settled" }
+};
+
+
+const char *
+commerce_notice_name(commerce_step_t kind)
+{
+    unsigned  i;
+
+    for (i = 0; i < sizeof(commerce_notice_steps) / sizeof(commerce_notice_steps[0]); i++) {
+        if (commerce_notice_steps[i].kind == kind) {
+            return commerce_notice_steps[i].name;
+        }
+    }
+
+    return NULL;
+}
+
+
+int
+commerce_notice_parse(commerce_str_t name, commerce_step_t *kind)
+{
+    unsigned  i;
+
+    for (i = 0; i < sizeof(commerce_notice_steps) / sizeof(commerce_notice_steps[0]); i++) {
+        if (commerce_equal(name, commerce_cstr(commerce_notice_steps[i].name))) {
+            *kind = commerce_notice_steps[i].kind;
+            return COMMERCE_OK;
+        }
+    }
+
+    return COMMERCE_ERROR;
+}
+
+
 commerce_reason_t
 commerce_notice_park(commerce_arena_t *arena, commerce_parked_t *parked,
     const commerce_notice_t *notice)

@@ -31,6 +31,10 @@ typedef struct {
     unsigned                 line_count;
 } commerce_notice_t;
 
+/* paid, cancelled, refunded, settled; NULL: no notice tells of such a step */
+const char *commerce_notice_name(commerce_step_t kind);
+int commerce_notice_parse(commerce_str_t name, commerce_step_t *kind);
+
 /* notices that wait for one thing */
 #define COMMERCE_PARKED_MAX  64
 

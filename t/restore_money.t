@@ -161,6 +161,21 @@ order('stranger', user => 'zoe', coupons => [ $coupons[3] ]);
 told('/paid', { order => $id{stranger}, pay => 'Z1', trade => 'Z2', fen => 9000 }, 'OK', 'stranger: paid');
 $t->post('/paid', { pay => 'E1', trade => 'E2', fen => 10000 });
 order('waits', pay => 'W1');
+
+# notices that wait: for an order that comes, for one that does not before the restore, for an order's payment
+
+sub next_id { return $id{$_[0]} =~ s/(\d+)$/$1 + 1/er }
+
+my $coming = next_id('waits');
+
+is($t->post('/paid', { order => $coming, trade => 'J1', fen => 10000 })->json->{reason}, 'ORDER_UNKNOWN', 'joined: its payment');
+order('joined');
+is($id{joined}, $coming, 'joined: its order');
+order('unpaid');
+is($t->post('/refund', { order => $id{unpaid}, refund => 'R9', lines => [ { sku => 's1', fen => 100, qty => 1 } ] })
+    ->json->{reason}, 'ORDER_NOT_PAID', 'unpaid: a refund');
+my $future = next_id('unpaid');
+is($t->post('/paid', { order => $future, trade => 'F1', fen => 10000 })->json->{reason}, 'ORDER_UNKNOWN', 'future: its payment');
 ok(settled(), 'settled');
 
 my @keys = sort keys %id;
@@ -210,6 +225,12 @@ is($t->post('/refund', { order => $id{parts}, refund => 'R7', fen => 7401 })->co
 told('/refund', { order => $id{parts}, refund => 'R8', fen => 7400 }, 'OK', 'all that is left');
 told('/paid', { pay => 'W1', trade => 'W2', fen => 10000 }, 'OK', 'the payment that an answer named');
 is(shown('waits')->{freeze}, '2027-01-22T08:00:01Z', '... and its freeze date');
+order('awaited');
+is($id{awaited}, $future, 'an order that a notice waited for');
+ok($t->wait_for(sub { shown('awaited')->{state} eq 'paid' }), '... is paid');
+told('/paid', { order => $id{unpaid}, trade => 'G1', fen => 10000 }, 'OK', 'the payment that a refund waited for');
+is(shown('unpaid')->{refunded}, 100, '... and the refund');
+is($t->post('/paid', { order => $coming, trade => 'J1', fen => 10000 })->json->{reason}, 'ORDER_REPLAY', 'one that was joined');
 order('early', pay => 'E1');
 ok($t->wait_for(sub { shown('early')->{state} eq 'paid' }), 'the payment that came before its order');
 order('with the free one', coupons => [ $coupons[2] ]);

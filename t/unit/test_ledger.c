@@ -824,6 +824,52 @@ notice(const char *id, commerce_step_t what)
 }
 
 
+/* 64 notices wait for an order's payment already when one more turns up that waited for its id */
+
+static void
+test_dropped(void)
+{
+    char               number[16];
+    unsigned           i, count;
+    commerce_told_t   *all;
+    commerce_notice_t  n = { .kind = COMMERCE_STEP_REFUNDED, .amount = 100, .user = S("u1"), .key = S("dropped-1") };
+    commerce_txn_result_t  result;
+
+    is_reason(PLACE("u1", "dropped-1", AUTUMN, 76), OK, "an order");
+
+    for (i = 0; i < COMMERCE_PARKED_MAX; i++) {
+        snprintf(number, sizeof(number), "r-%u", i);
+        n.refund = commerce_cstr(number);
+        begin();
+        is_reason(commerce_ledger_notice(&ledger, &n, &all, &count), ORDER_NOT_PAID, "refund %u", i);
+        end();
+    }
+
+    is_int(says("notice", "\"state\":\"parked\",\"waits_for\":\"order_key\",\"order_key\":\"dropped-1\""), 1, "it waits");
+    is_int(says("notice", "\"refund\":\"r-63\",\"amount\":100"), 1, "... with what it told");
+
+    n.refund = S("r-full");
+    begin();
+    is_reason(commerce_ledger_notice(&ledger, &n, &all, &count), NOTICE_LIMIT, "no more may wait");
+    is_int(txn.count, 0, "nothing of it is written");
+    end();
+
+    n.user = n.key = S("");
+    n.id = S("dropped-id");
+    n.refund = S("r-late");
+    begin();
+    is_reason(commerce_ledger_notice(&ledger, &n, &all, &count), ORDER_UNKNOWN, "one waits for the order's id");
+    end();
+
+    is_reason(step("u1", "dropped-1", ACCEPTED, "dropped-id", -1), OK, "the answer names the id");
+    is_int(says("notice", "\"state\":\"joined\",\"waits_for\":\"order_id\""), 1, "it is joined");
+    is_int(says("notice", "\"state\":\"dropped\""), 1, "and cannot wait for the payment");
+    is_int(says("notice", "\"refund\":\"r-late\""), 1, "the log has what it told");
+    invariant("dropped");
+    step("u1", "dropped-1", CANCELLED, "", -1);
+}
+
+
 static void
 test_parked(void)
 {
@@ -1099,6 +1145,7 @@ main(void)
     test_reopen();
     test_deadline();
     test_mismatch();
+    test_dropped();
     test_parked();
     test_ids();
     test_orphans();
