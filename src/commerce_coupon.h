@@ -24,7 +24,7 @@ typedef enum {
     COMMERCE_COUPON_STATES
 } commerce_coupon_state_t;
 
-#define COMMERCE_COUPON_CYCLES  10      /* times that one comes back after it was redeemed */
+#define COMMERCE_COUPON_CYCLES  10      /* times that one comes back after it was redeemed, by an order or in a shop */
 
 const char *commerce_coupon_state_name(commerce_coupon_state_t state);
 

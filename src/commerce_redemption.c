@@ -214,7 +214,7 @@ commerce_ledger_rollback_shop(commerce_ledger_t *ledger, const commerce_use_requ
         return COMMERCE_R(COUPON_ROLLBACK_WINDOW);
     }
 
-    if (coupon.cycles >= COMMERCE_ROLLBACK_CYCLES) {
+    if (coupon.cycles >= COMMERCE_COUPON_CYCLES) {
         return COMMERCE_R(COUPON_ROLLBACK_CYCLES);
     }
 

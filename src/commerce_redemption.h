@@ -13,8 +13,6 @@
 
 #include "commerce_ledger.h"
 
-#define COMMERCE_ROLLBACK_CYCLES  10        /* times that a coupon can be taken back */
-
 /*
  * May this person redeem, and for which store?  told: the store of the request, as a trusted hop says; empty =
  * it says nothing.  OK, *store is told, or else the person's own (may be empty); COUPON_VERIFIER_NOT_ALLOWED (no

@@ -168,7 +168,7 @@ test_rollback(void)
     is_int(redeem(1, "n1"), COMMERCE_R(COUPON_ALREADY_ROLLED_BACK), "under the old number");
     end();
 
-    for (wrong = 0, i = 2; i <= COMMERCE_ROLLBACK_CYCLES; i++) {
+    for (wrong = 0, i = 2; i <= COMMERCE_COUPON_CYCLES; i++) {
         snprintf(number, sizeof(number), "c%u", i);
         wrong += redeem(1, number) != COMMERCE_R(OK) || end() != COMMERCE_TXN_APPLIED;
         wrong += rollback(number, "", NOW) != COMMERCE_R(OK) || end() != COMMERCE_TXN_APPLIED;
