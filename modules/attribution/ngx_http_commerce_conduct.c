@@ -421,7 +421,12 @@ ngx_http_commerce_conduct_self(ngx_http_commerce_attribution_t *a)
     ngx_uint_t  i;
 
     for (i = 0; a->c->order && a->buyer && a->c->buyer_person.number == 0 && i < a->ncandidates; i++) {
-        if (ngx_http_commerce_conduct_same(a, &a->candidates[i].seller)) {
+
+        /* a binding and its owner's link are most often one after the other */
+
+        if ((i == 0 || a->candidates[i].seller.number != a->candidates[i - 1].seller.number)
+            && ngx_http_commerce_conduct_same(a, &a->candidates[i].seller))
+        {
             a->c->buyer_person = a->candidates[i].seller;
         }
     }

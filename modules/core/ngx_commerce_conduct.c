@@ -26,6 +26,8 @@ static char *ngx_commerce_conduct_total(ngx_conf_t *cf, ngx_str_t *word, size_t 
 static char *ngx_commerce_conduct_size(ngx_conf_t *cf, ngx_str_t *word, size_t prefix);
 static ngx_int_t ngx_commerce_conduct_parse_rate(ngx_str_t *word, size_t prefix, ngx_int_t max,
     commerce_rate_t *rate);
+static ngx_rbtree_key_t ngx_commerce_conduct_key(commerce_str_t shop, ngx_commerce_rate_e rate,
+    const commerce_rate_t *limit, uint64_t seller);
 static commerce_rate_t ngx_commerce_conduct_rate_of(const commerce_conduct_policy_t *policy,
     ngx_commerce_rate_e rate);
 
@@ -87,7 +89,6 @@ ngx_commerce_conduct_rate(ngx_commerce_case_t *c, ngx_commerce_rate_e rate, uint
     ngx_uint_t              i;
     ngx_shm_zone_t         *zone;
     commerce_rate_t         limit;
-    commerce_str_t          data;
     ngx_rbtree_key_t        key;
     commerce_window_t      *window;
     ngx_commerce_rated_t   *rated;
@@ -100,14 +101,12 @@ ngx_commerce_conduct_rate(ngx_commerce_case_t *c, ngx_commerce_rate_e rate, uint
 
     zone = ngx_commerce_worker->conf->rates;
     limit = ngx_commerce_conduct_rate_of(ngx_commerce_conduct_policy(c), rate);
-    data = (commerce_str_t) { (const char *) &seller, sizeof(uint64_t) };
 
-    if (limit.period == 0
-        || ngx_commerce_windows_api.key(zone, rate, &limit, c->shop, data, &key) != NGX_OK)
-    {
+    if (limit.period == 0) {
         return 0;
     }
 
+    key = ngx_commerce_conduct_key(c->shop, rate, &limit, seller);
     now = c->now * 1000;
 
     ngx_commerce_windows_api.lock(zone);
@@ -130,6 +129,22 @@ ngx_commerce_conduct_rate(ngx_commerce_case_t *c, ngx_commerce_rate_e rate, uint
     }
 
     return before;
+}
+
+
+/* sellers' numbers are no secret, and nobody chooses his: no keyed hash is needed */
+
+static ngx_rbtree_key_t
+ngx_commerce_conduct_key(commerce_str_t shop, ngx_commerce_rate_e rate, const commerce_rate_t *limit,
+    uint64_t seller)
+{
+    uint64_t  facts[3];
+
+    facts[0] = rate;
+    facts[1] = (uint64_t) limit->limit << 32 | limit->period;
+    facts[2] = seller;
+
+    return commerce_hash(commerce_hash(COMMERCE_HASH_START, facts, sizeof(facts)), shop.data, shop.len);
 }
 
 
