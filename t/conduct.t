@@ -502,6 +502,7 @@ for my $kind (qw(observed denied)) {
 
 # an order that is tried again is as it was
 
+$t->cli_ok(qw(store backup), $t->dir . '/backup');
 $t->advance(86400);
 page('denied', 'again', 'st=' . token('owner-denied'), path => '/open/');
 later();
@@ -510,6 +511,10 @@ is(order('denied', 'again', 'st=' . token('rival-denied'), path => '/api/orders/
 told('again');
 is(order('denied', 'again', 'st=' . token('rival-denied'), path => '/api/orders/open', key => 'again'),
     'owner-denied LATE_TOUCH', '... and again');
+
+# a second order of the same minute finds nothing late: what is told is the order's, not the buyer's
+
+is(order('denied', 'again', '', path => '/api/orders/open', key => 'next'), 'owner-denied -', '... another order has none');
 
 my $shown = Test::NgxCommerce::json()->decode($t->cli_ok(qw(order show again --user again)));
 
@@ -532,5 +537,12 @@ my $held = grep { $_->{conduct_denied} && !$_->{hold} } $t->events('order');
 
 is($held, 0, 'every order with a denied flag is on hold');
 $t->cli_ok(qw(store check));
+
+# restored from a backup before the order, and the log
+
+$t->quit;
+like($t->cli_ok(qw(store restore), $t->dir . '/backup', '--replay', $t->dir . '/events.jsonl'), qr/ 0 failed$/m, 'restored');
+$shown = Test::NgxCommerce::json()->decode($t->cli_ok(qw(order show again)));
+is_deeply([ @{$shown}{qw(conduct conduct_denied)} ], [ [ 'LATE_TOUCH' ], [ 'LATE_TOUCH' ] ], 'flags come with the log');
 
 $t->done_testing;
