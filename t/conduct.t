@@ -64,6 +64,10 @@ my $server = sub {
 
         location / { proxy_pass http://127.0.0.1:8081; }
         location /open/ { commerce_binding protect=0; proxy_pass http://127.0.0.1:8081/; }
+        location /early/ {
+            if (\$commerce_conduct ~ TOUCH_FLOOD|BOT_SUSPECT) { return 403; }
+            proxy_pass http://127.0.0.1:8081/;
+        }
         location /off/ { commerce_conduct bot_suspect off; proxy_pass http://127.0.0.1:8081/; }
         location = /share { commerce_share reward=\$arg_reward; }
         location = /join { commerce_join token=\$arg_st; }
@@ -481,6 +485,19 @@ for my $case (
         later();
     }
 }
+
+# watched only, and asked for before anything is decided
+
+my $watched = 'b' . ++$n;
+
+is(page('watched', $watched, 'st=' . token('self-watched'), Referer => sprintf($referer, 217)),
+    'BIND_NEW self-watched BOT_SUSPECT', 'observe: nothing is taken from it');
+is(flags(last_event('bind', 'self-watched')), 'self-watched BOT_SUSPECT BOT_SUSPECT', '... the log tells what would have been');
+is(bound('watched', $watched), 'self-watched', '... and it has bound');
+
+is($t->get('/early/', port => 8080, headers => { 'X-User' => 'early' })->status, 200, 'the variable, asked early: no flag');
+is($t->get('/early/', port => 8080, headers => { 'X-User' => 'early', Referer => sprintf($referer, 217) })->status, 403,
+    '... a flag');
 
 is(page('denied', 'b' . ++$n, 'st=' . token('self-denied'), path => '/off/', Referer => sprintf($referer, 217)),
     'BIND_NEW self-denied -', 'a flag that is off');
