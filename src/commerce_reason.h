@@ -207,7 +207,7 @@ typedef struct {
 /* never NULL; an unknown number gives INTERNAL */
 const commerce_reason_info_t *commerce_reason(commerce_reason_t reason);
 
-/* OK for a name that this build does not know */
+/* OK for a name that this build does not know: what only a newer generation says is nothing to act upon */
 commerce_reason_t commerce_reason_find(commerce_str_t name);
 
 #endif
