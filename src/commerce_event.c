@@ -240,6 +240,11 @@ commerce_event_write_order(commerce_write_t *w, const commerce_order_t *order)
     }
 
     commerce_write_text(w, "attribution", commerce_reason(order->reason)->name);
+
+    if (order->revision != 0) {
+        commerce_write_int(w, "revision", order->revision);
+    }
+
     commerce_write_hex(w, "policy", policy, sizeof(policy));
 }
 
@@ -300,6 +305,18 @@ commerce_event_write_credits(commerce_write_t *w, const commerce_order_t *order)
         commerce_write_int(w, "touched", assist->touched);
         commerce_write_close(w, '}');
     }
+}
+
+
+void
+commerce_event_write_told(commerce_write_t *w, const commerce_credit_t *credit)
+{
+    commerce_write_open(w, "told", '{');
+    commerce_write_optional(w, "seller", credit->seller_id);
+    commerce_write_optional(w, "tier2", credit->tier2_id);
+    commerce_write_text(w, "source", commerce_cstr(commerce_source_name(credit->source)));
+    commerce_event_write_met(w, credit);
+    commerce_write_close(w, '}');
 }
 
 

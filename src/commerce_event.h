@@ -77,7 +77,10 @@ typedef struct {
 } commerce_event_binding_t;
 void commerce_event_write_binding(commerce_write_t *w, const commerce_event_binding_t *event);
 
-/* members seller, tier2, group, room, channel, source, contributors[] */
+/* member told: whom a revision names */
+void commerce_event_write_told(commerce_write_t *w, const commerce_credit_t *credit);
+
+/* members seller, tier2, group, room, channel, field, origin, platform, source, contributors[], assist */
 void commerce_event_write_credits(commerce_write_t *w, const commerce_order_t *order);
 
 #endif

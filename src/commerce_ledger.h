@@ -127,4 +127,12 @@ typedef struct {
 commerce_reason_t commerce_ledger_notice(commerce_ledger_t *ledger, commerce_notice_t *notice,
     commerce_told_t **told, unsigned *count);
 
+/*
+ * A revision (commerce_revision.h) of an order that was read with `version`; order is changed in place.  OK never;
+ * ATTR_LATE_REVISION, ATTR_ASSIST_ONLY; ATTR_AFTER_FREEZE (told of in the log, nothing else); with an empty transaction
+ * ORDER_REPLAY, SELF_PURCHASE, NOTICE_LIMIT, ORDER_CLOSED; INTERNAL.
+ */
+commerce_reason_t commerce_ledger_revise(commerce_ledger_t *ledger, commerce_order_t *order, uint64_t version,
+    const commerce_source_t *classes, const commerce_credit_t *credit, uint64_t buyer);
+
 #endif

@@ -167,6 +167,7 @@ typedef struct {
     commerce_fen_t           refund_rest;       /* ... and of freight, where they say so */
 
     commerce_terms_t         terms;
+    unsigned                 revision;      /* of its winners (commerce_revision.h); 0 = as it was made */
 } commerce_order_t;
 
 /* whose the order is: the first line's credit, without lines the first that won; NULL = house */

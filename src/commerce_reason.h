@@ -33,6 +33,9 @@
     X(ATTR_OK,                   OK,   200, "")                                 \
     X(ATTR_DIRECT,               OK,   200, "")                                 \
     X(ATTR_LOOKBACK_EXCEEDED,    SOFT, 200, "")                                 \
+    X(ATTR_ASSIST_ONLY,          OK,   200, "")                                 \
+    X(ATTR_LATE_REVISION,        OK,   200, "")                                 \
+    X(ATTR_AFTER_FREEZE,         SOFT, 200, "")                                 \
     X(TOKEN_MALFORMED,           SOFT, 200, "")                                 \
     X(TOKEN_BAD_MAC,             SOFT, 200, "")                                 \
     X(TOKEN_EXPIRED,             SOFT, 200, "")                                 \

@@ -8,6 +8,7 @@
 #include "commerce_conduct.h"
 #include "commerce_record_order.h"
 #include "commerce_record_sale.h"
+#include "commerce_revision.h"
 
 
 #define COMMERCE_ORDER_REDEEM_ON_PAID  1        /* bits of the flags byte */
@@ -246,6 +247,8 @@ commerce_order_decode_met(commerce_decoder_t *d, commerce_order_t *order)
     unsigned            i;
     commerce_credit_t  *credit;
 
+    order->revision = (unsigned) commerce_decode_varint(d, COMMERCE_REVISIONS_MAX);
+
     for (i = 0; i < order->credit_count; i++) {
         credit = &order->credits[i];
 
@@ -477,7 +480,7 @@ commerce_order_met(const commerce_order_t *order)
         }
     }
 
-    return false;
+    return order->revision != 0;
 }
 
 
@@ -486,6 +489,8 @@ commerce_order_encode_met(commerce_encoder_t *e, const commerce_order_t *order)
 {
     unsigned                  i;
     const commerce_credit_t  *credit;
+
+    commerce_encode_varint(e, order->revision);
 
     for (i = 0; i < order->credit_count; i++) {
         credit = &order->credits[i];

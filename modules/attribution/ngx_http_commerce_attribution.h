@@ -12,6 +12,7 @@
  *   ngx_http_commerce_conduct.c             what platforms forbid: where the core's flags are raised
  *   ngx_http_commerce_winner.c              candidates, winners, credits
  *   ngx_http_commerce_share.c               commerce_share
+ *   ngx_http_commerce_revise.c              commerce_order_revise
  */
 
 #ifndef NGX_HTTP_COMMERCE_ATTRIBUTION_H
@@ -130,6 +131,7 @@ commerce_reason_t ngx_http_commerce_conduct_bind(ngx_http_commerce_attribution_t
 commerce_self_purchase_t ngx_http_commerce_conduct_self(ngx_http_commerce_attribution_t *a);
 void ngx_http_commerce_conduct_winner(ngx_http_commerce_attribution_t *a, int first);
 char *ngx_http_commerce_crawler_token(ngx_conf_t *cf, ngx_str_t *word, size_t prefix, commerce_str_t *token);
+char *ngx_http_commerce_revise_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_commerce_share_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 #endif

@@ -48,6 +48,13 @@ static ngx_command_t  ngx_http_commerce_attribution_commands[] = {
       0,
       NULL },
 
+    { ngx_string("commerce_order_revise"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_commerce_revise_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("commerce_share"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
       ngx_http_commerce_share_directive,

@@ -288,6 +288,11 @@ order_write(commerce_cli_t *cli, commerce_write_t *w, const commerce_order_t *or
 
     commerce_write_bool(w, "paid", order->paid);
     commerce_write_text(w, "reason", commerce_reason(order->reason)->name);
+
+    if (order->revision != 0) {
+        commerce_write_int(w, "revision", order->revision);
+    }
+
     commerce_cli_write_time(w, "created", order->created);
     commerce_cli_write_time(w, "in_flight_until", order->in_flight_until);
     commerce_cli_write_time(w, "deadline", order->deadline);

@@ -39,6 +39,7 @@ commerce_cli_replay_event(commerce_cli_replay_work_t *work, const commerce_cli_e
         { "order", commerce_cli_replay_order },
         { "paid", commerce_cli_replay_order },
         { "refund", commerce_cli_replay_order },
+        { "attr_revision", commerce_cli_replay_order },
         { "payment", commerce_cli_replay_payment },
         { "notice", commerce_cli_replay_notice }
     };

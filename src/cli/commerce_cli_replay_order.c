@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "../commerce_revision.h"
 #include "commerce_cli_replay_event.h"
 #include "commerce_conduct.h"
 
@@ -177,6 +178,7 @@ replay_order_rank(commerce_order_state_t state)
 static bool
 replay_order_parts(commerce_cli_t *cli, replay_t *r, commerce_order_t *order)
 {
+    int64_t         revision;
     unsigned        i;
     commerce_str_t  text;
 
@@ -184,9 +186,16 @@ replay_order_parts(commerce_cli_t *cli, replay_t *r, commerce_order_t *order)
     order->discount = commerce_cli_replay_fen(r, "/discount");
     order->payable = commerce_cli_replay_fen(r, "/payable");
 
-    if (order->line_count != 0 || order->credit_count != 0) {
+    (void) commerce_cli_event_number(r->event, "/revision", &revision);
+
+    if ((order->line_count != 0 || order->credit_count != 0) && revision <= (int64_t) order->revision) {
         return true;
     }
+
+    /* its winners are as this event tells; contributors that it names are nobody's payees */
+
+    order->credit_count = 0;
+    order->revision = revision > 0 && revision <= COMMERCE_REVISIONS_MAX ? (unsigned) revision : 0;
 
     if (commerce_cli_replay_text(r, "/attribution", &text)) {
         for (i = 0; i < COMMERCE_REASON_COUNT; i++) {
