@@ -11,6 +11,7 @@ static bool commerce_revision_wins(const commerce_source_t *classes, const comme
     const commerce_credit_t *told);
 static int commerce_revision_find(const commerce_order_t *order, const commerce_credit_t *told);
 static unsigned commerce_revision_lines(const commerce_source_t *classes, commerce_order_t *order, int index);
+static void commerce_revision_first(commerce_order_t *order, int index);
 static void commerce_revision_contributors(commerce_order_t *order);
 
 
@@ -158,9 +159,7 @@ commerce_revision_lines(const commerce_source_t *classes, commerce_order_t *orde
             return 0;
         }
 
-        for (i = 0; i < order->credit_count; i++) {
-            order->credits[i].contributor = (int) i != index;
-        }
+        commerce_revision_first(order, index);
 
         return 1;
     }
@@ -176,6 +175,22 @@ commerce_revision_lines(const commerce_source_t *classes, commerce_order_t *orde
     }
 
     return won;
+}
+
+
+/* without lines the first credit is the winner's */
+
+static void
+commerce_revision_first(commerce_order_t *order, int index)
+{
+    commerce_credit_t  first;
+
+    first = order->credits[0];
+    order->credits[0] = order->credits[index];
+    order->credits[index] = first;
+
+    order->credits[index].contributor = true;
+    order->credits[0].contributor = false;
 }
 
 
