@@ -31,7 +31,7 @@ static const commerce_cli_command_t  cli_commands[] = {
     { "keys", "export", commerce_cli_keys_export, "verdict",
       "the shop's verdict keys for its backend" },
     { "people", "import", commerce_cli_people_import, "FILE.csv [--dry-run]",
-      "persons from id,role,status,upline,user,store" },
+      "persons from id,role,status,upline,user,store,since,successor,transfer,identities" },
     { "people", "show", commerce_cli_people_show, "ID",
       "one person" },
     { "group", "put", commerce_cli_group_put, "ID [--leader PERSON|-]",

@@ -11,42 +11,16 @@
 #include <unistd.h>
 
 #include "../commerce_path.h"
-#include "commerce_cli_people.h"
+#include "commerce_cli_import.h"
 
-#define IMPORT_RECORDS     5        /* written for one person, at most */
+#define IMPORT_RECORDS     12       /* written for one person, at most */
 #define IMPORT_PIECE       (COMMERCE_CLI_PIECE / IMPORT_RECORDS)
 #define IMPORT_PAUSE       2000000  /* nanoseconds between pieces: others want to write, too */
 #define IMPORT_NUMBER_MAX  COMMERCE_TOKEN_SELLER_MAX
 
 
-typedef struct import_node_s  import_node_t;
-
-struct import_node_s {
-    commerce_person_t    before, person;    /* before: zeroed when new */
-    uint64_t             version;
-    bool                 stored;
-    bool                 walked;
-    bool                 looping;
-    commerce_cli_row_t  *row;
-    import_node_t       *upline_before, *upline;
-    unsigned             known;             /* who is or will be his downline */
-    unsigned             depth;             /* 1 = root */
-    unsigned             level;             /* edges above, of whatever sort: order of writing */
-    size_t               piece;             /* the last piece that wrote him */
-};
-
-typedef struct {
-    commerce_cli_people_t  *people;
-    commerce_cli_t         *cli;
-    commerce_heap_t        *heap;
-    commerce_arena_t       *arena;
-    import_node_t          *nodes;          /* stored ones by number, then new ones */
-    size_t                  stored, count, room;
-    import_node_t         **by_id, **by_user, **path;
-    import_node_t         **work;           /* to be written, in order */
-    size_t                  work_count;
-    size_t                  piece;          /* number of the current one, from 1 */
-} import_t;
+typedef commerce_cli_import_node_t  import_node_t;
+typedef commerce_cli_import_t       import_t;
 
 
 static int import_once(commerce_cli_people_t *people, bool dry_run, bool *progress);
@@ -71,14 +45,13 @@ static int import_person(import_t *plan, commerce_txn_t *txn, import_node_t *nod
 static int import_guard_upline(import_t *plan, commerce_txn_t *txn, const import_node_t *upline);
 static int import_guard_downlines(import_t *plan, commerce_txn_t *txn, const import_node_t *node);
 static bool import_changed(const import_node_t *node);
-static import_node_t *import_by_id(const import_t *plan, commerce_str_t id);
-static import_node_t *import_by_number(const import_t *plan, uint64_t number);
 static int import_compare(commerce_str_t a, commerce_str_t b);
 static int import_compare_id(const void *a, const void *b);
 static int import_compare_user(const void *a, const void *b);
 static int import_compare_row_id(const void *a, const void *b);
 static int import_compare_row_user(const void *a, const void *b);
 static int import_compare_number(const void *key, const void *node);
+static bool import_awaits(const import_node_t *node);
 static int import_compare_work(const void *a, const void *b);
 
 
@@ -120,6 +93,10 @@ import_once(commerce_cli_people_t *people, bool dry_run, bool *progress)
     memset(&plan, 0, sizeof(import_t));
     plan.people = people;
     plan.cli = people->cli;
+
+    if (commerce_cli_now(plan.cli, &plan.now) != COMMERCE_CLI_OK) {
+        return COMMERCE_CLI_FAILED;
+    }
 
     plan.heap = commerce_heap_create();
     if (plan.heap == NULL) {
@@ -177,6 +154,11 @@ import_plan(import_t *plan)
     import_fields(plan);
     import_uplines(plan);
     import_users(plan);
+    commerce_cli_import_successions(plan);
+
+    if (commerce_cli_import_names(plan) != COMMERCE_CLI_OK) {
+        return COMMERCE_CLI_FAILED;
+    }
 
     for (i = 0; i < plan->count; i++) {
         import_walk(plan, &plan->nodes[i]);
@@ -234,11 +216,7 @@ import_load_one(commerce_cli_t *cli, const commerce_cli_record_t *record, void *
     node = &plan->nodes[plan->count++];
     memset(node, 0, sizeof(import_node_t));
 
-    person.id = commerce_copy(plan->arena, person.id);
-    person.user = commerce_copy(plan->arena, person.user);
-    person.store = commerce_copy(plan->arena, person.store);
-
-    if (person.id.data == NULL || person.user.data == NULL || person.store.data == NULL) {
+    if (commerce_cli_import_keep(plan, &person) != COMMERCE_OK) {
         return commerce_cli_fail(cli, "out of memory");
     }
 
@@ -316,7 +294,7 @@ import_rows(import_t *plan)
             continue;
         }
 
-        node = import_by_id(plan, row->id);
+        node = commerce_cli_import_find(plan, row->id);
 
         if (node == NULL) {
             node = &plan->nodes[plan->count++];
@@ -386,7 +364,7 @@ import_fields(import_t *plan)
         row = node->row;
 
         if (node->stored && node->before.upline != 0) {
-            node->upline_before = import_by_number(plan, node->before.upline);
+            node->upline_before = commerce_cli_import_numbered(plan, node->before.upline);
             node->upline = node->upline_before;
         }
 
@@ -400,6 +378,15 @@ import_fields(import_t *plan)
 
         if (row->has[COMMERCE_CLI_COLUMN_STATUS]) {
             node->person.status = row->status;
+        }
+
+        if (row->has[COMMERCE_CLI_COLUMN_TRANSFER]) {
+            node->person.transfer = row->transfer;
+        }
+
+        if (row->has[COMMERCE_CLI_COLUMN_IDENTITIES]) {
+            node->person.identities = row->identities;
+            node->person.identity_count = row->identity_count;
         }
 
         if (row->has[COMMERCE_CLI_COLUMN_USER]) {
@@ -425,7 +412,7 @@ import_uplines(import_t *plan)
         row = node->row;
 
         if (row != NULL && row->has[COMMERCE_CLI_COLUMN_UPLINE]) {
-            node->upline = row->upline.len != 0 ? import_by_id(plan, row->upline) : NULL;
+            node->upline = row->upline.len != 0 ? commerce_cli_import_find(plan, row->upline) : NULL;
 
             if (row->upline.len != 0 && node->upline == NULL) {
                 commerce_cli_people_error(plan->people, row->line, "upline \"%s\" of person \"%s\""
@@ -759,7 +746,14 @@ import_person(import_t *plan, commerce_txn_t *txn, import_node_t *node)
                                  " out, or the store is damaged (run \"commerce store check\")");
     }
 
+    if (node->successor != NULL && node->successor->person.number == 0) {
+        return commerce_cli_fail(plan->cli, "the successor \"%.*s\" of person \"%.*s\" is new, and left already:"
+                                 " import that person first", commerce_cli_arg(node->successor->person.id),
+                                 commerce_cli_arg(node->person.id));
+    }
+
     node->person.upline = node->upline != NULL ? node->upline->person.number : 0;
+    node->person.successor = node->successor != NULL ? node->successor->person.number : 0;
 
     commerce_person_write(txn, plan->cli->shop, &node->person, node->version,
                           node->stored ? &node->before : NULL);
@@ -837,13 +831,17 @@ import_changed(const import_node_t *node)
            || node->person.role != node->before.role
            || node->person.status != node->before.status
            || node->upline != node->upline_before
-           || !commerce_equal(node->person.user, node->before.user)
+           || node->person.since != node->before.since
+           || node->person.transfer != node->before.transfer
+           || (node->successor != NULL ? node->successor->person.number : 0) != node->before.successor
+           || (node->successor != NULL && !node->successor->stored)
+           || !commerce_cli_import_same_names(&node->person, &node->before)
            || !commerce_equal(node->person.store, node->before.store);
 }
 
 
-static import_node_t *
-import_by_id(const import_t *plan, commerce_str_t id)
+import_node_t *
+commerce_cli_import_find(const import_t *plan, commerce_str_t id)
 {
     size_t           low, high, middle;
     int              order;
@@ -877,8 +875,8 @@ import_by_id(const import_t *plan, commerce_str_t id)
 }
 
 
-static import_node_t *
-import_by_number(const import_t *plan, uint64_t number)
+import_node_t *
+commerce_cli_import_numbered(const import_t *plan, uint64_t number)
 {
     return bsearch(&number, plan->nodes, plan->stored, sizeof(import_node_t),
                    import_compare_number);
@@ -954,6 +952,13 @@ import_compare_number(const void *key, const void *node)
 }
 
 
+static bool
+import_awaits(const import_node_t *node)
+{
+    return node->successor != NULL && !node->successor->stored;
+}
+
+
 static int
 import_compare_work(const void *a, const void *b)
 {
@@ -961,6 +966,12 @@ import_compare_work(const void *a, const void *b)
 
     left = *(import_node_t *const *) a;
     right = *(import_node_t *const *) b;
+
+    /* a successor who is new gets his number first */
+
+    if (import_awaits(left) != import_awaits(right)) {
+        return import_awaits(left) ? 1 : -1;
+    }
 
     if (left->level != right->level) {
         return left->level < right->level ? -1 : 1;

@@ -41,16 +41,18 @@ static void people_row(people_csv_t *csv);
 static commerce_cli_row_t *people_row_add(commerce_cli_people_t *people);
 static void people_cell(people_csv_t *csv, commerce_cli_row_t *row, commerce_cli_column_t column,
     commerce_str_t text);
+static int people_identities(people_csv_t *csv, commerce_cli_row_t *row, commerce_str_t text);
 static void people_words(char *out, size_t size, int count, const char *(*name)(int));
 static const char *people_role(int i);
 static const char *people_status(int i);
+static const char *people_transfer(int i);
 static int people_summary(commerce_cli_people_t *people, bool dry_run);
 static int people_show(commerce_cli_t *cli, const commerce_person_t *person);
 static int people_get(void *data, uint64_t number, commerce_person_t *person);
 
 
 static const char *const  people_columns[] = {
-    "id", "role", "status", "upline", "user", "store"
+    "id", "role", "status", "upline", "user", "store", "since", "successor", "transfer", "identities"
 };
 
 
@@ -313,7 +315,8 @@ people_header(people_csv_t *csv)
 
         if (column == COMMERCE_CLI_COLUMNS) {
             commerce_cli_people_error(csv->people, csv->start, "there is no column \"%s\": the"
-                                      " columns are id, role, status, upline, user and store",
+                                      " columns are id, role, status, upline, user, store, since, successor, transfer"
+                                      " and identities",
                                       commerce_cli_text(csv->people->cli, csv->fields[i]));
 
         } else if (seen[column]) {
@@ -328,8 +331,8 @@ people_header(people_csv_t *csv)
     csv->column_count = i;
 
     if (csv->count > PEOPLE_FIELDS) {
-        commerce_cli_people_error(csv->people, csv->start, "%u columns: there are no more than id,"
-                                  " role, status, upline, user and store", csv->count);
+        commerce_cli_people_error(csv->people, csv->start, "%u columns: there are no more than id, role,"
+                                  " status, upline, user, store, since, successor, transfer and identities", csv->count);
     }
 
     if (!seen[COMMERCE_CLI_COLUMN_ID]) {
@@ -427,6 +430,7 @@ people_cell(people_csv_t *csv, commerce_cli_row_t *row, commerce_cli_column_t co
     switch (column) {
     case COMMERCE_CLI_COLUMN_ROLE:
     case COMMERCE_CLI_COLUMN_STATUS:
+    case COMMERCE_CLI_COLUMN_TRANSFER:
         if (text.len == 0) {
             return;
         }
@@ -435,15 +439,36 @@ people_cell(people_csv_t *csv, commerce_cli_row_t *row, commerce_cli_column_t co
             rc = commerce_role_parse(text, &row->role);
             people_words(words, sizeof(words), COMMERCE_ROLES, people_role);
 
-        } else {
+        } else if (column == COMMERCE_CLI_COLUMN_STATUS) {
             rc = commerce_person_status_parse(text, &row->status);
             people_words(words, sizeof(words), COMMERCE_PERSON_STATUSES, people_status);
+
+        } else {
+            rc = commerce_transfer_parse(text, &row->transfer);
+            people_words(words, sizeof(words), COMMERCE_TRANSFERS, people_transfer);
         }
 
         if (rc != COMMERCE_OK) {
             commerce_cli_people_error(csv->people, row->line, "\"%s\" is no %s: it is one of %s",
                                       shown, people_columns[column], words);
         }
+        break;
+
+    case COMMERCE_CLI_COLUMN_SINCE:
+        if (text.len == 0) {
+            return;
+        }
+
+        rc = commerce_time_parse(text, &row->since);
+
+        if (rc != COMMERCE_OK) {
+            commerce_cli_people_error(csv->people, row->line, "\"%s\" is no time: write it as"
+                                      " 2026-11-01T00:00:00Z", shown);
+        }
+        break;
+
+    case COMMERCE_CLI_COLUMN_IDENTITIES:
+        rc = people_identities(csv, row, text);
         break;
 
     default:
@@ -456,10 +481,55 @@ people_cell(people_csv_t *csv, commerce_cli_row_t *row, commerce_cli_column_t co
 
         *(column == COMMERCE_CLI_COLUMN_ID ? &row->id
           : column == COMMERCE_CLI_COLUMN_UPLINE ? &row->upline
-          : column == COMMERCE_CLI_COLUMN_STORE ? &row->store : &row->user) = text;
+          : column == COMMERCE_CLI_COLUMN_STORE ? &row->store
+          : column == COMMERCE_CLI_COLUMN_SUCCESSOR ? &row->successor : &row->user) = text;
     }
 
     row->has[column] = rc == COMMERCE_OK;
+}
+
+
+/* names with a space between them */
+static int
+people_identities(people_csv_t *csv, commerce_cli_row_t *row, commerce_str_t text)
+{
+    size_t           len;
+    commerce_str_t   name;
+
+    row->identities = commerce_alloc(csv->people->cli->arena, COMMERCE_IDENTITIES_MAX * sizeof(commerce_str_t));
+
+    if (row->identities == NULL) {
+        csv->failed = true;
+        return COMMERCE_ERROR;
+    }
+
+    while (text.len != 0) {
+
+        for (len = 0; len < text.len && text.data[len] != ' '; len++) {
+            /* void */
+        }
+
+        name = (commerce_str_t) { text.data, len };
+        len += len < text.len;
+        text.data += len;
+        text.len -= len;
+
+        if (name.len == 0) {
+            continue;
+        }
+
+        if (row->identity_count == COMMERCE_IDENTITIES_MAX || !commerce_id_valid(name)) {
+            commerce_cli_people_error(csv->people, row->line, "\"%s\" is one name too many, or none: a person has"
+                                      " up to %d identities of 1 to %d bytes, with a space between them",
+                                      commerce_cli_text(csv->people->cli, name), COMMERCE_IDENTITIES_MAX,
+                                      COMMERCE_ID_MAX);
+            return COMMERCE_ERROR;
+        }
+
+        row->identities[row->identity_count++] = name;
+    }
+
+    return COMMERCE_OK;
 }
 
 
@@ -488,6 +558,13 @@ static const char *
 people_status(int i)
 {
     return commerce_person_status_name((commerce_person_status_t) i);
+}
+
+
+static const char *
+people_transfer(int i)
+{
+    return commerce_transfer_name((commerce_transfer_t) i);
 }
 
 
@@ -529,10 +606,13 @@ commerce_cli_people_show(commerce_cli_t *cli, int argc, char **argv)
 static int
 people_show(commerce_cli_t *cli, const commerce_person_t *person)
 {
-    commerce_str_t      upline;
+    unsigned            i;
+    commerce_str_t      upline, successor;
     commerce_lineage_t  lineage;
 
-    if (commerce_cli_person_name(cli, person->upline, &upline) != COMMERCE_CLI_OK) {
+    if (commerce_cli_person_name(cli, person->upline, &upline) != COMMERCE_CLI_OK
+        || commerce_cli_person_name(cli, person->successor, &successor) != COMMERCE_CLI_OK)
+    {
         return COMMERCE_CLI_FAILED;
     }
 
@@ -550,6 +630,19 @@ people_show(commerce_cli_t *cli, const commerce_person_t *person)
             commerce_cli_arg(person->user.len != 0 ? person->user : commerce_string("-")));
     fprintf(cli->out, "store     %.*s\n",
             commerce_cli_arg(person->store.len != 0 ? person->store : commerce_string("-")));
+
+    if (person->since != 0) {
+        fprintf(cli->out, "since     %s\n", commerce_cli_time(cli, person->since));
+    }
+
+    if (person->successor != 0) {
+        fprintf(cli->out, "successor %.*s, %s\n", commerce_cli_arg(successor),
+                commerce_transfer_name(person->transfer));
+    }
+
+    for (i = 0; i < person->identity_count; i++) {
+        fprintf(cli->out, "identity  %.*s\n", commerce_cli_arg(person->identities[i]));
+    }
 
     return COMMERCE_CLI_OK;
 }

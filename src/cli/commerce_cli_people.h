@@ -19,6 +19,10 @@ typedef enum {
     COMMERCE_CLI_COLUMN_UPLINE,
     COMMERCE_CLI_COLUMN_USER,
     COMMERCE_CLI_COLUMN_STORE,
+    COMMERCE_CLI_COLUMN_SINCE,
+    COMMERCE_CLI_COLUMN_SUCCESSOR,
+    COMMERCE_CLI_COLUMN_TRANSFER,
+    COMMERCE_CLI_COLUMN_IDENTITIES,
     COMMERCE_CLI_COLUMNS
 } commerce_cli_column_t;
 
@@ -30,12 +34,16 @@ typedef enum {
     COMMERCE_CLI_ROW_OUTCOMES
 } commerce_cli_outcome_t;
 
-/* has: whether the row says something about role, status, upline, user, store; else the person keeps it */
+/* has: whether the row says something about this column; else the person keeps what he has */
 typedef struct {
     unsigned                  line;
     bool                      has[COMMERCE_CLI_COLUMNS];
     bool                      duplicate;    /* an earlier row has its id */
-    commerce_str_t            id, upline, user, store;
+    commerce_str_t            id, upline, user, store, successor;
+    commerce_time_t           since;
+    commerce_transfer_t       transfer;
+    commerce_str_t           *identities;
+    unsigned                  identity_count;
     commerce_role_t           role;
     commerce_person_status_t  status;
     commerce_cli_outcome_t    outcome;
