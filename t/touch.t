@@ -11,6 +11,7 @@ use warnings;
 use lib 't/lib';
 use Test::More;
 use Test::NgxCommerce;
+use Time::Piece ();
 
 my $t = Test::NgxCommerce->new(shuffle => 1);
 
@@ -29,6 +30,11 @@ CSV
 $t->cli_ok(qw(group put g1 --leader G));
 $t->cli_ok(qw(group put nobody));
 $t->cli_ok(qw(room put live1 --host B));
+
+$t->cli_ok(qw(channel put s1 --seller A --field message --origin private --platform wecom));
+$t->cli_ok(qw(channel put g-poster --group g1 --field offline));
+$t->cli_ok('room', 'schedule', 'live1', $t->write_file('shifts.csv',
+    "start,end,host\n2027-02-01T12:00:00Z,2027-02-01T14:00:00Z,C\n2027-02-01T14:00:00Z,2027-02-01T16:00:00Z,A\n"));
 
 my %token = map { $_ => $t->token($_, '--days', 400) } qw(A B);
 
@@ -136,7 +142,18 @@ is(seen(8080, '/', 'X-Sharer' => 'openid-x'), 'OWNER_UNKNOWN -', 'an unknown one
 is(seen(8080, '/', 'X-Anybody' => 'openid-c'), 'LIVE_NOT_ATTESTED -', 'not attested');
 is(seen(8082, '/?group=g1'), 'TOKEN_SCOPE -', 'a group that anybody could have written');
 is(seen(8082, '/?state=s1'), 'TOKEN_SCOPE -', 'a channel, too');
-is(seen(8082, '/', 'X-State' => 's1'), 'CHANNEL_UNKNOWN -', 'an attested channel that is not there');
+is(seen(8082, '/', 'X-State' => 's2'), 'CHANNEL_UNKNOWN -', 'an attested channel that is not there');
+is(seen(8082, '/', 'X-State' => 's1'), 'BIND_NEW A', 'one that is: its seller');
+is(seen(8082, '/', 'X-State' => 'g-poster'), 'BIND_NEW G', '... or its group\'s leader');
+is(seen(8080, '/', 'X-Share' => $t->token('-', '--channel', 's1')), 'BIND_NEW A', 'a channel\'s token');
+
+$t->wait_events(sub { grep { ($_->{channel} // '') eq 's1' } @_ });
+my ($scan) = grep { ($_->{channel} // '') eq 's1' } $t->events('touch');
+is_deeply([ @{$scan}{qw(source field origin platform)} ], [ qw(channel message private wecom) ], 'where he was met');
+
+order(8082, 'scanned', {}, 'X-State' => 's1');
+is_deeply([ @{order_event("k$key")}{qw(seller channel field origin platform)} ], [ qw(A s1 message private wecom) ],
+    'in the order, too');
 
 # names of other tools
 
@@ -189,6 +206,36 @@ $event = order_event("k$key");
 is_deeply([ @{$event->{assist}}{qw(source group)} ], [ qw(group nobody) ], 'a group without a leader led him there');
 ok(!exists $event->{assist}{seller}, 'nobody of it');
 
+# who is on air when
+
+for my $case ([ '2027-02-01T11:59:59Z' => 'B' ], [ '2027-02-01T12:00:00Z' => 'C' ], [ '2027-02-01T13:59:59Z' => 'C' ],
+              [ '2027-02-01T14:00:00Z' => 'A' ], [ '2027-02-01T16:00:00Z' => 'B' ])
+{
+    my ($time, $host) = @$case;
+
+    $t->clock(Time::Piece->strptime($time, '%Y-%m-%dT%H:%M:%SZ')->epoch);
+    is(seen(8083, '/', 'X-Live-Room' => 'live1'), "BIND_NEW $host", "on air at $time");
+}
+
+for my $case ([ "start,end,host\n2027-02-01T12:00:00Z,2027-02-01T12:00:00Z,C\n", qr/:2: a shift ends after its start/ ],
+              [ "start,end,host\n2027-02-01T12:00:00Z,2027-02-01T13:00:00Z,C\n2027-02-01T12:59:59Z,2027-02-01T14:00:00Z,A\n",
+                qr/:3: a shift ends after its start, and begins when the one before has ended/ ],
+              [ "start,end,host\ntoday,tomorrow,C\n", qr/:2: a time is written as/ ],
+              [ "2027-02-01T12:00:00Z,2027-02-01T13:00:00Z,C\n", qr/:1: the first line names the columns/ ],
+              [ "start,end,host\n2027-02-01T12:00:00Z,2027-02-01T13:00:00Z,Z\n", qr/no person "Z" to be the host/ ],
+              [ '', qr/the first line names the columns/ ])
+{
+    my ($csv, $says) = @$case;
+    my ($code, undef, $error) = $t->cli('room', 'schedule', 'live1', $t->write_file('wrong.csv', $csv));
+
+    is($code, 1, 'a schedule that is none');
+    like($error, $says, '... says why');
+}
+
+like($t->cli_ok(qw(channel show s1)), qr/^seller    A\ngroup     -\nfield     message\norigin    private\nplatform  wecom$/m, 'a channel');
+like($t->cli_ok(qw(channel put s1 --seller A)), qr/unchanged/, 'the same again');
+like(($t->cli(qw(channel put s1 --field street)))[2], qr/"street" is no field/, 'no field');
+
 # an operator's own priority
 
 $t->get('/', port => 8083, headers => { 'X-User' => 'own', 'X-Group' => 'g1' });
@@ -200,5 +247,6 @@ is($t->get("/?st=$token{A}", port => 8084, headers => { 'X-User' => 'own2', 'X-L
 order(8084, 'own2', {});
 ok(!exists order_event("k$key")->{assist}, 'private all the way: no assist');
 
+$t->cli_ok(qw(store check));
 $t->stop;
 done_testing();

@@ -12,7 +12,7 @@
 
 
 typedef struct {
-    const char       *seller, *group, *room;
+    const char       *seller, *group, *room, *channel;
     uint64_t          days;             /* 0: forever */
     commerce_token_t  token;
 } token_issue_t;
@@ -84,6 +84,7 @@ token_issue_arguments(commerce_cli_t *cli, int argc, char **argv, token_issue_t 
     static const struct option  options[] = {
         { "group", required_argument, NULL, 'g' },
         { "room", required_argument, NULL, 'r' },
+        { "channel", required_argument, NULL, 'c' },
         { "days", required_argument, NULL, 'd' },
         { NULL, 0, NULL, 0 }
     };
@@ -98,6 +99,9 @@ token_issue_arguments(commerce_cli_t *cli, int argc, char **argv, token_issue_t 
         case 'r':
             issue->room = optarg;
             break;
+        case 'c':
+            issue->channel = optarg;
+            break;
         case 'd':
             if (token_issue_days(cli, optarg, &issue->days) != COMMERCE_CLI_OK) {
                 return COMMERCE_CLI_FAILED;
@@ -108,7 +112,9 @@ token_issue_arguments(commerce_cli_t *cli, int argc, char **argv, token_issue_t 
         }
     }
 
-    if (argc - optind != 1 || (issue->group != NULL && issue->room != NULL)) {
+    if (argc - optind != 1
+        || (issue->group != NULL) + (issue->room != NULL) + (issue->channel != NULL) > 1)
+    {
         return COMMERCE_CLI_USAGE;
     }
 
@@ -120,9 +126,9 @@ token_issue_arguments(commerce_cli_t *cli, int argc, char **argv, token_issue_t 
 
     issue->seller = NULL;
 
-    if (issue->group == NULL && issue->room == NULL) {
-        return commerce_cli_fail(cli, "a token without a seller names a group or a room: add"
-                                 " --group ID or --room ID");
+    if (issue->group == NULL && issue->room == NULL && issue->channel == NULL) {
+        return commerce_cli_fail(cli, "a token without a seller names a group, a room or a channel:"
+                                 " add --group ID, --room ID or --channel ID");
     }
 
     return COMMERCE_CLI_OK;
@@ -188,8 +194,21 @@ token_issue_place(commerce_cli_t *cli, token_issue_t *issue)
 {
     int               rc;
     commerce_str_t    id;
-    commerce_room_t   room;
-    commerce_group_t  group;
+    commerce_room_t     room;
+    commerce_group_t    group;
+    commerce_channel_t  channel;
+
+    if (issue->channel != NULL) {
+        id = commerce_cstr(issue->channel);
+        rc = commerce_channel_find(&cli->reader, id, &channel, NULL);
+
+        if (rc != COMMERCE_OK) {
+            return token_issue_absent(cli, rc, "channel", id);
+        }
+
+        issue->token.context = COMMERCE_CONTEXT_CHANNEL;
+        issue->token.context_id = channel.number;
+    }
 
     if (issue->group != NULL) {
         id = commerce_cstr(issue->group);
