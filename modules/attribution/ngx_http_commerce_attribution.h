@@ -11,6 +11,7 @@
  *   ngx_http_commerce_binding.c             the buyer's record
  *   ngx_http_commerce_conduct.c             what platforms forbid: where the core's flags are raised
  *   ngx_http_commerce_winner.c              candidates, winners, credits
+ *   ngx_http_commerce_explain.c             the event that tells why
  *   ngx_http_commerce_share.c               commerce_share
  *   ngx_http_commerce_revise.c              commerce_order_revise
  */
@@ -59,6 +60,7 @@ typedef struct {
     ngx_array_t                *appids;             /* of ngx_str_t; NULL = any */
     ngx_commerce_source_t       scene;
     ngx_flag_t                  mini_program;
+    ngx_flag_t                  explain;
     commerce_str_t              crawler;            /* WeChat's token for its robot; empty = signatures are not checked */
     unsigned                    binding_set:1;
 } ngx_http_commerce_attribution_conf_t;
@@ -102,6 +104,7 @@ extern ngx_module_t               ngx_http_commerce_attribution_module;
 extern const ngx_commerce_api_t  *ngx_http_commerce_core;
 
 char *ngx_http_commerce_mini_program_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+void ngx_http_commerce_explain(ngx_http_commerce_attribution_t *a);
 void ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a);
 char *ngx_http_commerce_binding_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_commerce_attribution_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);

@@ -40,6 +40,7 @@ ngx_http_commerce_attribution_create_loc_conf(ngx_conf_t *cf)
     }
 
     conf->mini_program = NGX_CONF_UNSET;
+    conf->explain = NGX_CONF_UNSET;
 
     conf->binding.validity = 30 * 86400;
     conf->binding.protect = 15 * 86400;
@@ -62,6 +63,8 @@ ngx_http_commerce_attribution_merge_loc_conf(ngx_conf_t *cf, void *parent, void 
         conf->priority = prev->priority ? prev->priority
                                         : commerce_priority_order(COMMERCE_PRIORITY_PROTECT_FIRST);
     }
+
+    ngx_conf_merge_value(conf->explain, prev->explain, 1);
 
     if (conf->touches == NULL) {
         conf->touches = prev->touches;

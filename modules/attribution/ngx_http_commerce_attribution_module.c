@@ -48,6 +48,13 @@ static ngx_command_t  ngx_http_commerce_attribution_commands[] = {
       0,
       NULL },
 
+    { ngx_string("commerce_explain"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_commerce_attribution_conf_t, explain),
+      NULL },
+
     { ngx_string("commerce_order_revise"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_commerce_revise_directive,
@@ -252,7 +259,13 @@ ngx_http_commerce_touches(ngx_commerce_case_t *c)
 
     ngx_http_commerce_candidates(&a);
 
-    return ngx_http_commerce_winners(&a);
+    reason = ngx_http_commerce_winners(&a);
+
+    if (reason == COMMERCE_R(OK)) {
+        ngx_http_commerce_explain(&a);
+    }
+
+    return reason;
 }
 
 

@@ -217,6 +217,8 @@ int commerce_cli_store_check(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_store_backup(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_store_restore(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_store_collect(commerce_cli_t *cli, int argc, char **argv);
+int commerce_cli_explain_order(commerce_cli_t *cli, int argc, char **argv);
+int commerce_cli_explain_event(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_buyer_show(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_buyer_rebind(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_buyer_merge(commerce_cli_t *cli, int argc, char **argv);
