@@ -783,8 +783,11 @@ test_together(bool tear)
 
     if (!tear) {
         is_int(ids_missing(4001, 6000), 0, "no other line either");
-        is_int(reading.lines, 4000, "4000 lines");
-        is_int(reading.bad + reading.empty, 0, "all whole");
+
+        /* a writer who was stopped in its write for longer than the other waits looks torn: an empty line */
+
+        is_int(reading.lines - reading.empty, 4000, "4000 lines");
+        is_int(reading.bad, 0, "all whole");
         is_int(seq_faults(), 0, "seq without gaps");
         is_int(reading.last_seq, 4000, "and without repetition");
         is_int(reading.broken, 0, "the chain holds");
