@@ -3,8 +3,8 @@
  *
  * Reading a campaign's file: the walk over its members (commerce_campaign_parse.c), those that say when it runs
  * (commerce_campaign_when.c), and values with the sentences that say what is wrong about them
- * (commerce_campaign_value.c).  For these only, and for commerce_commission_parse.c, whose file is read by the same
- * walk: there campaign is NULL and subject is the plan.
+ * (commerce_campaign_value.c).  For these only, and for commerce_commission_parse.c and commerce_directory_json.c,
+ * whose texts are read by the same walk: there campaign is NULL and subject is the plan or the record.
  *
  * Every reader returns COMMERCE_ERROR after it has said why; the walk goes on, so that all is told at once.
  */
