@@ -49,6 +49,8 @@ static const commerce_cli_command_t  cli_commands[] = {
       "make or change a channel: a code that was put up somewhere" },
     { "channel", "show", commerce_cli_channel_show, "ID",
       "one channel" },
+    { "directory", "export", commerce_cli_directory_export, "[--kind KIND]",
+      "persons, groups, rooms, channels, landings and retail stores as JSON lines" },
     { "campaign", "put", commerce_cli_campaign_put, "FILE.json",
       "make or replace a campaign" },
     { "campaign", "get", commerce_cli_campaign_get, "ID",

@@ -1,0 +1,91 @@
+#!/usr/bin/perl
+
+# Copyright (C) ngx_commerce authors
+#
+# The directory as JSON lines: commerce directory export.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Test::More;
+use JSON::PP;
+use Test::NgxCommerce;
+
+my $t = Test::NgxCommerce->new(shuffle => 1);
+
+sub export { return $t->cli_ok('directory', 'export', @_) }
+
+# what the sentences of a failure are
+
+sub refused
+{
+    my ($code, $output, $error) = $t->cli(@_);
+
+    isnt($code, 0, "refused: @_");
+    is($output, '', '... nothing on standard output');
+
+    return $error;
+}
+
+$t->clock(1_800_000_000);
+$t->keys;
+
+like(refused(qw(directory export)), qr/there is no store/i, 'no store yet');
+
+$t->people(<<'CSV');
+id,role,status,upline,user,store,since,successor,transfer,identities
+rosa,koc,active,,u-rosa,,,,,
+anna,customer,active,rosa,u-anna,s1,,,,spread:77 wx-anna
+lina,guide,active,,,,,,,
+"quote""d",dealer,active,,,,,,,
+ida,guide,left,,,,2026-10-01T00:00:00Z,lina,refused,
+CSV
+
+$t->cli_ok(qw(group put g2));
+$t->cli_ok(qw(group put g1 --leader rosa));
+$t->cli_ok(qw(room put live1 --host lina));
+$t->cli_ok('room', 'schedule', 'live1', $t->write_file('shifts.csv',
+    "start,end,host\n2027-02-01T20:00:00+08:00,2027-02-01T22:00:00+08:00,anna\n"));
+$t->cli_ok(qw(channel put poster --seller anna --group g1 --field offline --origin private --platform wecom));
+
+my $all = <<'JSON';
+{"kind":"person","id":"anna","role":"customer","status":"active","upline":"rosa","user":"u-anna","identities":["spread:77","wx-anna"],"store":"s1"}
+{"kind":"person","id":"ida","role":"guide","status":"left","since":"2026-10-01T00:00:00Z","successor":"lina","transfer":"refused"}
+{"kind":"person","id":"lina","role":"guide","status":"active"}
+{"kind":"person","id":"quote\"d","role":"dealer","status":"active"}
+{"kind":"person","id":"rosa","role":"koc","status":"active","user":"u-rosa"}
+{"kind":"group","id":"g1","leader":"rosa"}
+{"kind":"group","id":"g2"}
+{"kind":"room","id":"live1","host":"lina","schedule":[{"start":"2027-02-01T12:00:00Z","end":"2027-02-01T14:00:00Z","host":"anna"}]}
+{"kind":"channel","id":"poster","seller":"anna","group":"g1","field":"offline","origin":"private","platform":"wecom"}
+JSON
+
+is(export(), $all, 'everything, by kind and id');
+is(export('--kind', 'group'), join('', grep { /"kind":"group"/ } $all =~ /(.*\n)/g), 'one kind');
+is(export('--kind', 'landing'), '', 'a kind without records');
+
+is_deeply([ grep { /number/ } keys %{decode_json((split /\n/, $all)[0])} ], [], 'no numbers');
+
+like(refused(qw(directory export --kind people)), qr/"people" is no kind: it is one of retail_store, person/, 'no kind');
+like(refused(qw(directory export all)), qr/usage: commerce directory export \[--kind KIND\]/, 'no argument');
+
+# another shop has its own
+
+is($t->cli_ok('--shop', 'other', 'directory', 'export'), '', 'nothing of this shop in another');
+
+# more than one view's worth
+
+my $many = 10_500;
+
+$t->people("id,role\n" . join '', map { sprintf "p%05d,guide\n", $_ } 1 .. $many);
+
+my @lines = split /\n/, export('--kind', 'person');
+
+is(scalar @lines, $many + 5, 'many persons');
+
+my %seen;
+is(scalar(grep { $seen{decode_json($_)->{id}}++ } @lines), 0, 'each once');
+
+$t->cli_ok(qw(store check));
+done_testing();
