@@ -2,7 +2,7 @@
 
 # Copyright (C) ngx_commerce authors
 #
-# The directory as JSON lines: commerce directory export.
+# The directory as JSON lines: commerce directory export; an import of persons that was killed goes on.
 
 use strict;
 use warnings;
@@ -10,6 +10,7 @@ use warnings;
 use lib 't/lib';
 use Test::More;
 use JSON::PP;
+use POSIX ();
 use Test::NgxCommerce;
 
 my $t = Test::NgxCommerce->new(shuffle => 1);
@@ -86,6 +87,42 @@ is(scalar @lines, $many + 5, 'many persons');
 
 my %seen;
 is(scalar(grep { $seen{decode_json($_)->{id}}++ } @lines), 0, 'each once');
+
+# killed in the middle of its pieces, an import goes on
+
+my $rows = 20_000;
+my $file = $t->write_file('more.csv', "id,role,upline\n"
+                          . join '', map { sprintf "q%05d,customer,%s\n", $_, $_ % 2 ? '' : sprintf 'q%05d', $_ - 1 }
+                                     1 .. $rows);
+
+my $there = sub { return scalar(() = export('--kind', 'person') =~ /"id":"q\d/g) };
+my $pid = fork // die "fork: $!\n";
+
+if ($pid == 0) {
+    @ENV{qw(COMMERCE_KEYS COMMERCE_STORE COMMERCE_SHOP)} = ("$t->{dir}/keys.json", "$t->{dir}/store", 'demo');
+    open STDOUT, '>', '/dev/null' or POSIX::_exit(126);
+    exec("$t->{modules}/commerce", 'people', 'import', $file) or POSIX::_exit(127);
+}
+
+my $written = 0;
+
+for (1 .. 200) {
+    last if ($written = $there->()) > 0;
+    select undef, undef, undef, 0.01;
+}
+
+kill KILL => $pid;
+waitpid $pid, 0;
+is($? & 127, 9, 'killed before it had ended');
+
+$written = $there->();
+cmp_ok($written, '>', 0, 'some are written');
+cmp_ok($written, '<', $rows, '... and not all');
+$t->cli_ok(qw(store check));
+
+is($t->cli_ok('people', 'import', $file), sprintf("imported %d, changed 0, unchanged %d\n", $rows - $written, $written),
+   'the same command writes the others');
+is($there->(), $rows, 'all are there');
 
 $t->cli_ok(qw(store check));
 done_testing();
