@@ -196,7 +196,8 @@ for my $case (
     is(page(bearer($token)), $reason, "$name: a page is served, and the backend told");
 }
 
-my @visits = grep { ($_->{reason} // '') eq 'JWT_EXPIRED' } $t->wait_events('visit', 20);
+my $expired = sub { return grep { ($_->{reason} // '') eq 'JWT_EXPIRED' } @_ };
+my @visits = $expired->($t->wait_events($expired));
 ok(@visits, 'the log has the reason');
 ok(!grep({ exists $_->{buyer} } @visits), 'and nobody');
 

@@ -62,8 +62,8 @@ test_round_trips(void)
         "{\"start\":\"2026-11-01T12:00:00Z\",\"end\":\"2026-11-01T14:00:00Z\",\"host\":\"anna\"},"
         "{\"start\":\"2026-11-01T14:00:00Z\",\"end\":\"2026-11-01T15:00:00Z\",\"host\":\"rosa\"}]}",
         "{\"kind\":\"room\",\"id\":\"live1\"}",
-        "{\"kind\":\"channel\",\"id\":\"poster\",\"seller\":\"anna\",\"group\":\"g1\",\"field\":\"public_commerce\","
-        "\"origin\":\"private\",\"platform\":\"wecom\"}",
+        ("{\"kind\":\"channel\",\"id\":\"poster\",\"seller\":\"anna\",\"group\":\"g1\",\"field\":\"public_commerce\","
+         "\"origin\":\"private\",\"platform\":\"wecom\"}"),
         "{\"kind\":\"channel\",\"id\":\"poster\"}",
         "{\"kind\":\"landing\",\"id\":\"autumn\",\"path\":\"/pages/autumn?a=1\"}",
         "{\"kind\":\"landing\",\"id\":\"autumn\"}",
