@@ -87,6 +87,18 @@
     X(LINEAGE_MISMATCH,          SOFT, 200, "")                                 \
     X(LINEAGE_UNKNOWN,           DENY, 403, "")                                 \
     X(TIER_UNVERIFIED,           HOLD, 200, "")                                 \
+    X(TIER3_PRESENT,             DENY, 422, "")                                 \
+    X(TIER_DUPLICATE_PAYEE,      DENY, 422, "")                                 \
+    X(TIER_FROZEN,               DENY, 422, "")                                 \
+    X(SPLIT_MALFORMED,           DENY, 422, "")                                 \
+    X(SPLIT_TOO_MANY_RECEIVERS,  DENY, 422, "")                                 \
+    X(SPLIT_NEGATIVE,            DENY, 422, "")                                 \
+    X(SPLIT_OVERFLOW,            DENY, 422, "")                                 \
+    X(SPLIT_PAYEE_UNDECLARED,    DENY, 422, "")                                 \
+    X(SPLIT_NOT_PAID,            DENY, 409, "")                                 \
+    X(SPLIT_AFTER_REFUND,        DENY, 409, "")                                 \
+    X(SPLIT_SUM_EXCEEDS_ORDER,   DENY, 422, "")                                 \
+    X(SPLIT_SUM_EXCEEDS_CAP,     DENY, 422, "")                                 \
     X(ALREADY_JOINED,            DENY, 409, "")                                 \
     X(RECRUIT_VELOCITY,          DENY, 403, "")                                 \
     X(PLATFORM_PAYS,             SOFT, 200, "")                                 \

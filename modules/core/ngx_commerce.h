@@ -29,7 +29,7 @@
 
 #define NGX_COMMERCE_VERSION  "0.1.0"
 #define NGX_COMMERCE_MAGIC    0x4e434f4d
-#define NGX_COMMERCE_ABI      4             /* changes whenever this header or a struct below it does */
+#define NGX_COMMERCE_ABI      5             /* changes whenever this header or a struct below it does */
 
 typedef struct ngx_commerce_case_s  ngx_commerce_case_t;
 
@@ -177,6 +177,13 @@ typedef commerce_reason_t (*ngx_commerce_stage_pt)(ngx_commerce_case_t *c);
 typedef commerce_reason_t (*ngx_commerce_action_pt)(ngx_commerce_case_t *c, void *conf);
 
 /*
+ * A check judges what is on its way to a backend, before that sees it: it reads through c->reader and may append
+ * to c->txn.  OK: the request goes on, once what was appended is written.  A reason of class deny is the refusal in
+ * enforce mode.  Without the store nothing goes on (in enforce mode).
+ */
+typedef commerce_reason_t (*ngx_commerce_check_pt)(ngx_commerce_case_t *c, void *conf);
+
+/*
  * Members of a module's own in the status: shop is one of the configured shops (they go into its object), or
  * empty (into the top object).
  */
@@ -218,6 +225,8 @@ typedef struct {
     /* configuration: the ones with ngx_conf_t log their own errors */
     ngx_int_t  (*stage)(ngx_conf_t *cf, ngx_commerce_stage_e stage, ngx_commerce_stage_pt handler);
     ngx_int_t  (*action)(ngx_conf_t *cf, ngx_uint_t methods, ngx_commerce_action_pt handler, void *conf);
+    /* of the location in cf: every request with a body, and all but GET, HEAD, OPTIONS */
+    ngx_int_t  (*check)(ngx_conf_t *cf, ngx_commerce_check_pt handler, void *conf);
     void       (*note)(ngx_conf_t *cf);     /* the directive in cf->args joins the configuration's hash */
     char      *(*source)(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t allowed, ngx_commerce_source_t *source);
     char      *(*invalid)(ngx_conf_t *cf, ngx_str_t *word, const char *allowed);    /* a wrong word */

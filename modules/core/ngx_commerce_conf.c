@@ -9,6 +9,8 @@
 
 static char *ngx_commerce_init_shops(ngx_conf_t *cf, ngx_commerce_main_conf_t *mcf);
 static void ngx_commerce_free_keys(void *data);
+static char *ngx_commerce_merge_check(ngx_conf_t *cf, ngx_commerce_loc_conf_t *outer,
+    ngx_commerce_loc_conf_t *conf);
 static char *ngx_commerce_merge_order(ngx_conf_t *cf, ngx_commerce_loc_conf_t *prev,
     ngx_commerce_loc_conf_t *conf);
 static char *ngx_commerce_msec_param(ngx_conf_t *cf, ngx_str_t *word, size_t prefix, ngx_msec_t *msec);
@@ -244,6 +246,10 @@ ngx_commerce_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         }
     }
 
+    if (ngx_commerce_merge_check(cf, clcf->noname ? prev : NULL, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     ngx_conf_merge_ptr_value(conf->notice_key, prev->notice_key, NULL);
     ngx_conf_merge_sec_value(conf->freeze, prev->freeze, 0);
 
@@ -269,6 +275,28 @@ ngx_commerce_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         }
 
         conf->mode = NGX_COMMERCE_OFF;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* outer: of the location that the block belongs to; NULL: it is a location of its own */
+
+static char *
+ngx_commerce_merge_check(ngx_conf_t *cf, ngx_commerce_loc_conf_t *outer, ngx_commerce_loc_conf_t *conf)
+{
+    if (conf->check == NULL && outer && outer->check) {
+        conf->check = outer->check;
+        conf->check_conf = outer->check_conf;
+        conf->check_place = outer->check_place;
+    }
+
+    if (conf->check && (conf->order || conf->action)) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%V\" cannot share its location with an order or with a directive that answers by itself "
+                      "in %s:%ui", &conf->check_place.directive, conf->check_place.file, conf->check_place.line);
+        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
@@ -685,6 +713,31 @@ ngx_commerce_action(ngx_conf_t *cf, ngx_uint_t methods, ngx_commerce_action_pt h
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_commerce_answer_handler;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_commerce_check(ngx_conf_t *cf, ngx_commerce_check_pt handler, void *conf)
+{
+    ngx_commerce_loc_conf_t  *lcf;
+
+    ngx_commerce_note(cf);
+
+    lcf = ngx_http_conf_get_module_loc_conf(cf, ngx_commerce_module);
+
+    if (lcf->check) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" directive is duplicate",
+                           &((ngx_str_t *) cf->args->elts)[0]);
+        return NGX_ERROR;
+    }
+
+    ngx_commerce_place(cf, &lcf->needs_shop);
+    ngx_commerce_place(cf, &lcf->check_place);
+
+    lcf->check = handler;
+    lcf->check_conf = conf;
 
     return NGX_OK;
 }

@@ -137,12 +137,15 @@ typedef struct {
     void                     *action_conf;
     ngx_uint_t                action_methods;   /* NGX_HTTP_POST, ...; others get a 405 */
     unsigned                  action_body:1;    /* the action reads the body */
+    ngx_commerce_check_pt     check;        /* never inherited; beside an order or an action: none */
+    void                     *check_conf;
     unsigned                  exempt:1;     /* answers by itself and is not judged: the status */
     unsigned                  uses_body:1;  /* some source of this location reads the body */
     unsigned                  uses_form:1;  /* ... as a form */
     unsigned                  notice:1;     /* the action is a notice */
     ngx_commerce_notice_key_t  *notice_key; /* NULL: notices are not signed */
     time_t                    freeze;       /* seconds from payment to the freeze date; 0 = none */
+    ngx_commerce_place_t      check_place;  /* of the directive that set the check */
     ngx_commerce_place_t      order_place;  /* of the location's first order directive */
     ngx_commerce_place_t      needs_order;  /* who has asked for commerce_order */
     ngx_commerce_place_t      needs_shop;   /* ... and for a shop */
@@ -206,6 +209,7 @@ struct ngx_commerce_ctx_s {
     unsigned                  body_read:1;
     unsigned                  resuming:1;   /* it has waited: the phase handler will be entered again */
     unsigned                  previewed:1;
+    unsigned                  checked:1;    /* by its location's check */
     unsigned                  pushed:1;     /* verdict headers are in the request */
     unsigned                  keyless:1;    /* the order's key is ours: the request named none */
     unsigned                  identified:1; /* c.user is known */
@@ -302,6 +306,7 @@ void ngx_commerce_note(ngx_conf_t *cf);
 char *ngx_commerce_invalid(ngx_conf_t *cf, ngx_str_t *word, const char *allowed);
 void ngx_commerce_place(ngx_conf_t *cf, ngx_commerce_place_t *place);     /* keeps the first */
 ngx_int_t ngx_commerce_action(ngx_conf_t *cf, ngx_uint_t methods, ngx_commerce_action_pt handler, void *conf);
+ngx_int_t ngx_commerce_check(ngx_conf_t *cf, ngx_commerce_check_pt handler, void *conf);
 
 /* ngx_commerce_user.c */
 char *ngx_commerce_user_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -311,6 +316,7 @@ ngx_int_t ngx_commerce_identify(ngx_http_request_t *r, ngx_commerce_ctx_t **ctx)
 
 /* ngx_commerce_pipeline.c, ngx_commerce_case.c, ngx_commerce_guard.c */
 ngx_uint_t ngx_commerce_counts(ngx_http_request_t *r);
+ngx_uint_t ngx_commerce_checks(ngx_http_request_t *r);      /* has it to be checked, where there is a check? */
 ngx_int_t ngx_commerce_guarded(ngx_http_request_t *r);
 ngx_uint_t ngx_commerce_hides_coupon(ngx_commerce_ctx_t *ctx);
 ngx_int_t ngx_commerce_precontent_handler(ngx_http_request_t *r);

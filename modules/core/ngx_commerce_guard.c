@@ -45,7 +45,7 @@ ngx_commerce_guarded(ngx_http_request_t *r)
     }
 
     if (ngx_commerce_counts(r)) {
-        return (lcf->action || (lcf->order && lcf->mode != NGX_COMMERCE_OFF)) ? NGX_OK : NGX_DECLINED;
+        return (lcf->action || ((lcf->order || lcf->check) && lcf->mode != NGX_COMMERCE_OFF)) ? NGX_OK : NGX_DECLINED;
     }
 
     /* an error page's path is the operator's, whatever came with the request that failed */

@@ -209,6 +209,7 @@ static const ngx_commerce_api_t  ngx_commerce_api = {
     NGX_COMMERCE_ABI,
     ngx_commerce_api_stage,
     ngx_commerce_action,
+    ngx_commerce_check,
     ngx_commerce_note,
     ngx_commerce_source_compile,
     ngx_commerce_invalid,

@@ -23,6 +23,7 @@ static ngx_int_t ngx_commerce_read_body(ngx_http_request_t *r, ngx_commerce_ctx_
 static void ngx_commerce_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_commerce_evaluate(ngx_commerce_ctx_t *ctx);
 static commerce_reason_t ngx_commerce_judge(ngx_commerce_ctx_t *ctx);
+static commerce_reason_t ngx_commerce_judge_check(ngx_commerce_ctx_t *ctx);
 static ngx_int_t ngx_commerce_commit(ngx_commerce_ctx_t *ctx);
 static void ngx_commerce_committed(ngx_commerce_job_t *job);
 static void ngx_commerce_go_on(ngx_commerce_ctx_t *ctx, ngx_int_t rc);
@@ -108,7 +109,7 @@ ngx_commerce_precontent_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_commerce_subrequest(ngx_http_request_t *r, ngx_commerce_loc_conf_t *lcf)
 {
-    if ((lcf->order == NULL && lcf->action == NULL)
+    if ((lcf->order == NULL && lcf->action == NULL && lcf->check == NULL)
         || lcf->mode != NGX_COMMERCE_ENFORCE
         || r->background
         || (r->waited && r->header_only))
@@ -117,7 +118,7 @@ ngx_commerce_subrequest(ngx_http_request_t *r, ngx_commerce_loc_conf_t *lcf)
     }
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "commerce: a sub-request into an order location is refused: \"%V\"", &r->uri);
+                  "commerce: a sub-request into an order or split location is refused: \"%V\"", &r->uri);
 
     if (ngx_commerce_worker) {
         ngx_commerce_count(COMMERCE_R(SUBREQUEST_REFUSED));
@@ -138,6 +139,7 @@ ngx_commerce_redirected(ngx_commerce_ctx_t *ctx, ngx_commerce_loc_conf_t *lcf)
 
     return (lcf->order != NULL && ctx->c.order == NULL)
            || (lcf->action != NULL && ctx->c.answer.len == 0)
+           || (lcf->check != NULL && !ctx->checked)
            || (lcf->mode != NGX_COMMERCE_OFF && !ctx->c.touched)
            || (lcf->guard == 1 && ctx->conf->guard != 1);
 }
@@ -180,7 +182,7 @@ ngx_commerce_start(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx)
     }
 
     if (!ctx->body_read
-        && ((lcf->order && ngx_commerce_counts(r)) || lcf->action_body))
+        && ((lcf->order && ngx_commerce_counts(r)) || lcf->action_body || (lcf->check && ngx_commerce_checks(r))))
     {
         limit = lcf->order ? lcf->order->body : 65536;
         reason = ngx_commerce_body_check(r, limit, ngx_commerce_body_kind(lcf));
@@ -207,7 +209,7 @@ ngx_commerce_body_kind(ngx_commerce_loc_conf_t *lcf)
         return NGX_COMMERCE_BODY_FORM;
     }
 
-    return lcf->uses_body || (lcf->order && lcf->order->parses_body) ? NGX_COMMERCE_BODY_JSON
+    return lcf->uses_body || lcf->check || (lcf->order && lcf->order->parses_body) ? NGX_COMMERCE_BODY_JSON
                                                                      : NGX_COMMERCE_BODY_ANY;
 }
 
@@ -218,6 +220,15 @@ ngx_uint_t
 ngx_commerce_counts(ngx_http_request_t *r)
 {
     return !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS));
+}
+
+
+/* ... but whatever brings a body along may be taken for what it is not */
+
+ngx_uint_t
+ngx_commerce_checks(ngx_http_request_t *r)
+{
+    return ngx_commerce_counts(r) || r->headers_in.content_length_n > 0 || r->headers_in.chunked;
 }
 
 
@@ -365,6 +376,10 @@ ngx_commerce_judge(ngx_commerce_ctx_t *ctx)
         return commerce_reason(reason)->class == COMMERCE_CLASS_DENY ? reason : COMMERCE_R(OK);
     }
 
+    if (ctx->conf->check && ngx_commerce_checks(c->request)) {
+        return ngx_commerce_judge_check(ctx);
+    }
+
     /* first of all: whatever else is wrong with a request, a robot does not bind */
 
     reason = ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_CLIENT, NGX_COMMERCE_STAGE_CLIENT);
@@ -409,6 +424,41 @@ ngx_commerce_judge(ngx_commerce_ctx_t *ctx)
     commerce_txn_init(c->txn, c->txn->arena);
 
     return ngx_commerce_run_stages(c, NGX_COMMERCE_STAGE_TOUCHES, NGX_COMMERCE_STAGES - 1);
+}
+
+
+/* what is on its way to somebody who pays: nobody visits, and nothing is attributed */
+
+static commerce_reason_t
+ngx_commerce_judge_check(ngx_commerce_ctx_t *ctx)
+{
+    commerce_reason_t     reason;
+    ngx_commerce_case_t  *c;
+
+    c = &ctx->c;
+    ctx->checked = 1;
+    reason = ctx->unreadable;
+
+    if (reason == COMMERCE_R(OK) && c->body == NULL) {
+        reason = ngx_commerce_body_parse(ctx, 65536, NGX_COMMERCE_BODY_JSON);
+    }
+
+    if (reason == COMMERCE_R(OK)) {
+        reason = ctx->conf->check(c, ctx->conf->check_conf);
+    }
+
+    if (commerce_reason(reason)->class != COMMERCE_CLASS_DENY) {
+        return COMMERCE_R(OK);
+    }
+
+    if (reason != COMMERCE_R(STORE_UNAVAILABLE) && c->mode == NGX_COMMERCE_OBSERVE) {
+        ngx_commerce_object(ctx, reason);
+        commerce_txn_init(c->txn, c->txn->arena);
+
+        return COMMERCE_R(OK);
+    }
+
+    return reason;
 }
 
 
@@ -720,7 +770,7 @@ ngx_commerce_without_store(ngx_commerce_ctx_t *ctx, commerce_reason_t reason)
     ngx_commerce_count(reason);
 
     if (c->mode == NGX_COMMERCE_ENFORCE
-        && (c->ncoupons || ctx->conf->action || c->cart != COMMERCE_CART_NONE))
+        && (c->ncoupons || ctx->conf->action || ctx->checked || c->cart != COMMERCE_CART_NONE))
     {
         return ngx_commerce_refuse(ctx, reason);
     }

@@ -35,6 +35,7 @@ ngx_commerce_log_handler(ngx_http_request_t *r)
         && ctx->phase == NGX_COMMERCE_PHASE_DECIDED
         && ctx->conf->mode != NGX_COMMERCE_OFF
         && ctx->conf->action == NULL
+        && !ctx->checked
         && ctx->outcome == NGX_COMMERCE_OUTCOME_NONE
         && !ctx->c.denied)
     {

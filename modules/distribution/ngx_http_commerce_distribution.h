@@ -5,6 +5,7 @@
  *
  *   ngx_http_commerce_distribution_module.c  the module, its stage, commerce_tiers, commerce_join
  *   ngx_http_commerce_commission.c           commerce_commission
+ *   ngx_http_commerce_split.c                commerce_split
  */
 
 #ifndef NGX_HTTP_COMMERCE_DISTRIBUTION_H
@@ -23,6 +24,12 @@ typedef struct {
 
 extern ngx_module_t               ngx_http_commerce_distribution_module;
 extern const ngx_commerce_api_t  *ngx_http_commerce_distribution_core;
+
+/* ngx_http_commerce_distribution_module.c: commerce_person_get_t; data is the case */
+int ngx_http_commerce_get_person(void *data, uint64_t number, commerce_person_t *person);
+
+/* ngx_http_commerce_split.c */
+char *ngx_http_commerce_split_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* ngx_http_commerce_commission.c */
 char *ngx_http_commerce_commission_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -14,7 +14,6 @@ typedef struct {                            /* commerce_join */
 
 
 static commerce_reason_t ngx_http_commerce_lineage(ngx_commerce_case_t *c);
-static int ngx_http_commerce_get_person(void *data, uint64_t number, commerce_person_t *person);
 static int ngx_http_commerce_get_ancestor(void *data, uint64_t number, commerce_person_t *person);
 static commerce_reason_t ngx_http_commerce_join(ngx_commerce_case_t *c, void *conf);
 static commerce_reason_t ngx_http_commerce_join_parent(ngx_commerce_case_t *c,
@@ -47,6 +46,13 @@ static ngx_command_t  ngx_http_commerce_distribution_commands[] = {
     { ngx_string("commerce_commission"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_commerce_commission_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("commerce_split"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_commerce_split_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -136,7 +142,7 @@ ngx_http_commerce_lineage(ngx_commerce_case_t *c)
 }
 
 
-static int
+int
 ngx_http_commerce_get_person(void *data, uint64_t number, commerce_person_t *person)
 {
     commerce_person_t    *found;
