@@ -125,4 +125,4 @@ is($t->cli_ok('people', 'import', $file), sprintf("imported %d, changed 0, uncha
 is($there->(), $rows, 'all are there');
 
 $t->cli_ok(qw(store check));
-done_testing();
+$t->done_testing;

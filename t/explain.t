@@ -42,6 +42,7 @@ my $server = sub {
         $more
 
         location / { proxy_pass http://127.0.0.1:8081; }
+        location = /status { commerce_status; }
 
         location /api/orders {
             commerce_order key=json:/client_key lines=json:/items id=response:/data/order_no;
@@ -53,7 +54,7 @@ my $server = sub {
 EOC
 };
 
-$t->http_conf($server->(8080, '') . $server->(8082, 'commerce_priority group share;')
+$t->http_conf('commerce_explain_recent 64k;' . $server->(8080, '') . $server->(8082, 'commerce_priority group share;')
     . $server->(8083, 'commerce_explain off;'))->run;
 
 my $key = 0;
@@ -95,6 +96,21 @@ is(explained('event', $event->{id}), explained('order', $order), 'the same by an
 is(decode_json(explained('order', $order, '--json'))->{seller}, 'A', 'as JSON');
 like(explained('order', $order, '--language', 'zh'), qr/^订单 k1：归属 A，依据 protected（ATTR_OK）。$/m, 'in Chinese');
 
+# the status says the same, without what only the log's line has
+
+sub recent { return $t->get("/status?order=$_[0]")->json->{shops}{demo}{explanation} }
+
+my %line = %{decode_json(explained('order', $order, '--json'))};
+delete @line{qw(node epoch worker seq config)};
+is_deeply(recent($order), \%line, 'as the status has it');
+is(recent('k%32'), undef, 'an order that is none');
+is_deeply(recent('%6B1'), \%line, 'escaped');
+ok(!exists $t->get('/status')->json->{shops}{demo}{explanation}, 'not asked for');
+ok($t->reload(wait => 1), 'reload');
+is_deeply(recent($order), \%line, 'is kept');
+
+my $early = $order;
+
 # late, too old, frozen, nobody's, himself, a class that is not ranked
 
 $t->advance(20 * DAY);
@@ -115,6 +131,16 @@ like(explained('order', order('other', port => 8082, room => 'live1')), qr/^- B,
 # what there is nothing to say about
 
 $order = order('quiet', port => 8083);
+is(recent($order), undef, 'explain is off: the status has none');
+
+# the zone forgets the oldest
+
+$t->post('/api/orders', { client_key => 'k' . ++$key, items => [ { sku => 's', count => 1, price => 100 } ] },
+         headers => { 'X-User' => 'many' }) for 1 .. 200;
+is(recent($early), undef, 'forgotten');
+is(recent("k$key")->{order_key}, "k$key", 'the last one is there');
+is(recent('k' . ($key - 15))->{order_key}, 'k' . ($key - 15), '... and some before it');
+
 my ($code, undef, $error) = $t->cli('explain', 'order', $order, '--log', $t->dir . '/events.jsonl');
 is($code, 1, 'explain is off');
 like($error, qr/the logs do not tell why order "$order" is whose it is/, '... says so');
@@ -124,5 +150,9 @@ is(($t->cli('explain', 'order', 'k1'))[0], 2, 'no log');
 like(($t->cli('explain', 'order', 'k1', '--log', '/nonexistent'))[2], qr/cannot be read/, 'no such log');
 like(($t->cli('explain', 'order', 'k1', '--log', '/dev/null', '--language', 'xx'))[2], qr/"xx" is no language/, 'no language');
 
-$t->stop;
-done_testing();
+$t->conf_fails("commerce_explain_recent $_; server { listen 127.0.0.1:8080; }",
+               qr/invalid parameter "$_" in "commerce_explain_recent", allowed: off, or a size of at least 64k in .*test\.conf:\d+/,
+               "commerce_explain_recent $_") for qw(63k -1 x);
+$t->conf_ok('commerce_explain_recent off; server { listen 127.0.0.1:8080; }', 'off');
+
+$t->done_testing;

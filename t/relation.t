@@ -278,4 +278,4 @@ $t->cli_ok(qw(buyer erase lone));
 
 $t->cli_ok(qw(store check));
 $t->stop;
-done_testing();
+$t->done_testing;

@@ -173,4 +173,4 @@ $t->stop;
 like($t->cli_ok('store', 'restore', $t->dir . '/backup', '--replay', $t->dir . '/events.jsonl'), qr/ 0 failed$/m, 'restored');
 is_deeply([ shown($_)->{revision}, map { ($_->{seller} // q()) } @{shown($_)->{lines}} ], $before{$_}, "$_: as it was")
     for sort keys %before;
-done_testing();
+$t->done_testing;

@@ -249,4 +249,4 @@ ok(!exists order_event("k$key")->{assist}, 'private all the way: no assist');
 
 $t->cli_ok(qw(store check));
 $t->stop;
-done_testing();
+$t->done_testing;

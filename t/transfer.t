@@ -182,4 +182,4 @@ is(order('none'), 'BIND_INHERITED K', 'a new successor');
 
 $t->cli_ok(qw(store check));
 $t->stop;
-done_testing();
+$t->done_testing;

@@ -12,6 +12,7 @@
  *   ngx_http_commerce_conduct.c             what platforms forbid: where the core's flags are raised
  *   ngx_http_commerce_winner.c              candidates, winners, credits
  *   ngx_http_commerce_explain.c             the event that tells why
+ *   ngx_http_commerce_explain_recent.c      ... and the latest of them for the status
  *   ngx_http_commerce_share.c               commerce_share
  *   ngx_http_commerce_revise.c              commerce_order_revise
  */
@@ -65,6 +66,11 @@ typedef struct {
     unsigned                    binding_set:1;
 } ngx_http_commerce_attribution_conf_t;
 
+typedef struct {
+    size_t                      size;
+    ngx_shm_zone_t             *recent;             /* NULL: explanations stand in the log alone */
+} ngx_http_commerce_explain_main_conf_t;
+
 /* the binding, one touch of each class, a promoter for each coupon */
 #define NGX_HTTP_COMMERCE_CANDIDATES  (1 + 5 + COMMERCE_COUPONS_MAX)
 
@@ -105,6 +111,11 @@ extern const ngx_commerce_api_t  *ngx_http_commerce_core;
 
 char *ngx_http_commerce_mini_program_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 void ngx_http_commerce_explain(ngx_http_commerce_attribution_t *a);
+void ngx_http_commerce_recent_add(ngx_commerce_case_t *c, commerce_str_t json);
+void ngx_http_commerce_recent_status(ngx_http_request_t *r, commerce_write_t *w, commerce_str_t shop, int64_t now_us);
+void *ngx_http_commerce_explain_create_main_conf(ngx_conf_t *cf);
+char *ngx_http_commerce_explain_init_main_conf(ngx_conf_t *cf, void *conf);
+char *ngx_http_commerce_explain_recent_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 void ngx_http_commerce_candidates(ngx_http_commerce_attribution_t *a);
 char *ngx_http_commerce_binding_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_commerce_attribution_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);

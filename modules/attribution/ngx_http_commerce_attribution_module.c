@@ -55,6 +55,13 @@ static ngx_command_t  ngx_http_commerce_attribution_commands[] = {
       offsetof(ngx_http_commerce_attribution_conf_t, explain),
       NULL },
 
+    { ngx_string("commerce_explain_recent"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_commerce_explain_recent_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("commerce_order_revise"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_commerce_revise_directive,
@@ -77,8 +84,8 @@ static ngx_http_module_t  ngx_http_commerce_attribution_module_ctx = {
     ngx_http_commerce_attribution_preconfiguration,  /* preconfiguration */
     NULL,                                  /* postconfiguration */
 
-    NULL,                                  /* create main configuration */
-    NULL,                                  /* init main configuration */
+    ngx_http_commerce_explain_create_main_conf,      /* create main configuration */
+    ngx_http_commerce_explain_init_main_conf,        /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
@@ -276,7 +283,8 @@ ngx_http_commerce_attribution_preconfiguration(ngx_conf_t *cf)
 
     if (ngx_http_commerce_core == NULL
         || ngx_http_commerce_core->stage(cf, NGX_COMMERCE_STAGE_CLIENT, ngx_http_commerce_client) != NGX_OK
-        || ngx_http_commerce_core->stage(cf, NGX_COMMERCE_STAGE_TOUCHES, ngx_http_commerce_touches) != NGX_OK)
+        || ngx_http_commerce_core->stage(cf, NGX_COMMERCE_STAGE_TOUCHES, ngx_http_commerce_touches) != NGX_OK
+        || ngx_http_commerce_core->status_members(cf, ngx_http_commerce_recent_status) != NGX_OK)
     {
         return NGX_ERROR;
     }

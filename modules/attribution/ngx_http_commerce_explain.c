@@ -51,7 +51,7 @@ ngx_http_commerce_explain(ngx_http_commerce_attribution_t *a)
     ngx_http_commerce_explain_passed(a, &w);
     commerce_write_close(&w, ']');
 
-    ngx_http_commerce_core->event_plain(c, &w);
+    ngx_http_commerce_recent_add(c, ngx_http_commerce_core->event_plain(c, &w));
 }
 
 

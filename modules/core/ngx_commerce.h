@@ -261,7 +261,8 @@ typedef struct {
     /* events: start, add members, then into the transaction (money) or the buffer (the rest) */
     ngx_int_t  (*event_start)(ngx_commerce_case_t *c, commerce_write_t *w, const char *type);
     void       (*event_money)(ngx_commerce_case_t *c, commerce_write_t *w);
-    void       (*event_plain)(ngx_commerce_case_t *c, commerce_write_t *w);
+    /* what was written, as long as w's transaction lasts; empty: nothing was */
+    commerce_str_t  (*event_plain)(ngx_commerce_case_t *c, commerce_write_t *w);
 
     const ngx_commerce_windows_api_t  *windows;
 

@@ -9,7 +9,7 @@
 
 
 #define NGX_COMMERCE_STATUS_SIZE  20480
-#define NGX_COMMERCE_STATUS_SHOP  512
+#define NGX_COMMERCE_STATUS_SHOP  (512 + NGX_COMMERCE_EVENT_SIZE)     /* an explanation is an event */
 
 
 static ngx_int_t ngx_commerce_metrics_init_zone(ngx_shm_zone_t *zone, void *data);

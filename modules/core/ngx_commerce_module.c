@@ -28,7 +28,7 @@ static void ngx_commerce_api_ledger(ngx_commerce_case_t *c, commerce_ledger_t *l
 static ngx_int_t ngx_commerce_api_event_start(ngx_commerce_case_t *c, commerce_write_t *w,
     const char *type);
 static void ngx_commerce_api_event_money(ngx_commerce_case_t *c, commerce_write_t *w);
-static void ngx_commerce_api_event_plain(ngx_commerce_case_t *c, commerce_write_t *w);
+static commerce_str_t ngx_commerce_api_event_plain(ngx_commerce_case_t *c, commerce_write_t *w);
 
 
 static ngx_command_t  ngx_commerce_commands[] = {
@@ -753,10 +753,17 @@ ngx_commerce_api_event_money(ngx_commerce_case_t *c, commerce_write_t *w)
 }
 
 
-static void
+static commerce_str_t
 ngx_commerce_api_event_plain(ngx_commerce_case_t *c, commerce_write_t *w)
 {
-    if (!c->preview && !c->again) {
-        ngx_commerce_journal_event(commerce_event_finish(w));
+    commerce_str_t  body;
+
+    if (c->preview || c->again) {
+        return commerce_string("");
     }
+
+    body = commerce_event_finish(w);
+    ngx_commerce_journal_event(body);
+
+    return body;
 }
