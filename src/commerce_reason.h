@@ -101,6 +101,7 @@
     X(SPLIT_SUM_EXCEEDS_CAP,     DENY, 422, "")                                 \
     X(ALREADY_JOINED,            DENY, 409, "")                                 \
     X(RECRUIT_VELOCITY,          DENY, 403, "")                                 \
+    X(ENTRY_FEE,                 DENY, 403, "")                                 \
     X(PLATFORM_PAYS,             SOFT, 200, "")                                 \
     /* coupon */                                                                \
     X(COUPON_OK,                 OK,   200, "")                                 \

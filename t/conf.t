@@ -180,7 +180,7 @@ my @wrong = (
     (map { [ server => "commerce_tiers $_", 'max=3', 'max=1, max=2 (more than two tiers are against the law)' ] }
         'strict max=3', 'pay max=3'),
     [ server => 'commerce_tiers pay max=0', 'max=0', 'max=1, max=2' ],
-    [ location => 'commerce_join token=$arg_st name=x', 'name=x', 'token=, id=' ],
+    [ location => 'commerce_join token=$arg_st name=x', 'name=x', 'token=, id=, fee=' ],
     [ location => 'commerce_join token=response:/t', 'response:/t', 'json:/pointer' ],
 
     (map { [ location => "$order commerce_coupon_code json:/c $_", $_, 'max=1..8' ] }

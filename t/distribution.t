@@ -46,6 +46,7 @@ my $server = sub {
 
         location / { proxy_pass http://127.0.0.1:8081; }
         location = /join { commerce_join token=\$arg_st; }
+        location = /join/fee { commerce_join token=\$arg_st fee=\$arg_fee; }
         location = /join/id { commerce_join token=\$arg_st id=\$arg_id; }
         location = /join/body { commerce_join token=json:/token id=json:/id; }
 
@@ -73,7 +74,7 @@ substr($token{forged}, 31, 1) = $token{K1} =~ /A$/ ? 'B' : 'A';
 
 $t->people("id,status\nF,suspended\nL,left\n");
 
-my $joins = 0;
+my ($joins, $free) = (0, 0);
 
 
 sub join_request
@@ -124,11 +125,26 @@ sub credited
 }
 
 
+# who has to pay for it buys a place in a pyramid
+
+for my $fee (qw(99 0.01 true 1e-9 x fee=0&fee=99)) {
+    my $answer = $t->post("/join/fee?st=$token{K1}&" . ($fee =~ /=/ ? $fee : "fee=$fee"), '', headers => { 'X-User' => 'u-fee' });
+
+    is(join(' ', $answer->status, $answer->code // ''), '403 ENTRY_FEE', "an entry fee: $fee");
+}
+
 # strict: two deep
 
 joins('u-n1', 'K1', 'u-n1', 2, 'a new person');
 joins('u-n2', 'K1', 'N2', 2, 'a new person with an id', id => 'N2');
 joins('u-n3', 'E', 'u-n3', 2, 'under a salaried root');
+
+for my $fee ('', '0', '0.00', 'none', 'false') {
+    my $user = 'u-free' . ++$free;
+
+    is($t->post("/join/fee?st=$token{E}&fee=$fee", '', headers => { 'X-User' => $user })->status, 201, "no fee: \"$fee\"");
+    $joins++;
+}
 joins('u-j', 'K1', 'J', 2, 'a person who is known');
 
 refused('u-n4', 'K2', 403, 'TIER_DEPTH_EXCEEDED', 'a third tier');

@@ -7,9 +7,6 @@
 #include "ngx_http_commerce_distribution.h"
 
 
-static ngx_uint_t ngx_http_commerce_commission_none(commerce_str_t text);
-
-
 /* a stage of every order, before its terms are written down */
 
 commerce_reason_t
@@ -30,7 +27,7 @@ ngx_http_commerce_commission(ngx_commerce_case_t *c)
 
     reason = ngx_http_commerce_distribution_core->read(c, &conf->platform, &platform);
 
-    if (reason == COMMERCE_R(OK) && ngx_http_commerce_commission_none(platform)) {
+    if (reason == COMMERCE_R(OK) && ngx_http_commerce_nothing(platform)) {
         return COMMERCE_R(OK);
     }
 
@@ -43,10 +40,8 @@ ngx_http_commerce_commission(ngx_commerce_case_t *c)
 }
 
 
-/* what storefronts write where nothing is paid */
-
-static ngx_uint_t
-ngx_http_commerce_commission_none(commerce_str_t text)
+ngx_uint_t
+ngx_http_commerce_nothing(commerce_str_t text)
 {
     return text.len == 0 || commerce_equal(text, commerce_string("0"))
            || commerce_equal(text, commerce_string("false")) || commerce_equal(text, commerce_string("none"));

@@ -32,6 +32,7 @@ int ngx_http_commerce_get_person(void *data, uint64_t number, commerce_person_t 
 char *ngx_http_commerce_split_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* ngx_http_commerce_commission.c */
+ngx_uint_t ngx_http_commerce_nothing(commerce_str_t text);     /* what storefronts write where nothing is paid */
 char *ngx_http_commerce_commission_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 commerce_reason_t ngx_http_commerce_commission(ngx_commerce_case_t *c);
 

@@ -9,7 +9,7 @@
 
 
 typedef struct {                            /* commerce_join */
-    ngx_commerce_source_t  token, id;
+    ngx_commerce_source_t  token, id, fee;
 } ngx_http_commerce_join_conf_t;
 
 
@@ -20,6 +20,7 @@ static commerce_reason_t ngx_http_commerce_join_parent(ngx_commerce_case_t *c,
     ngx_http_commerce_join_conf_t *jc, commerce_person_t *parent);
 static commerce_reason_t ngx_http_commerce_join_person(ngx_commerce_case_t *c,
     ngx_http_commerce_join_conf_t *jc, commerce_person_t *person, uint64_t *version);
+static commerce_reason_t ngx_http_commerce_join_fee(ngx_commerce_case_t *c, ngx_http_commerce_join_conf_t *jc);
 static commerce_reason_t ngx_http_commerce_join_velocity(ngx_commerce_case_t *c, commerce_person_t *parent);
 static commerce_reason_t ngx_http_commerce_join_answer(ngx_commerce_case_t *c, commerce_person_t *person,
     commerce_person_t *parent);
@@ -58,7 +59,7 @@ static ngx_command_t  ngx_http_commerce_distribution_commands[] = {
       NULL },
 
     { ngx_string("commerce_join"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
       ngx_http_commerce_join_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -202,6 +203,11 @@ ngx_http_commerce_join(ngx_commerce_case_t *c, void *conf)
         return reason;
     }
 
+    reason = ngx_http_commerce_join_fee(c, jc);
+    if (reason != COMMERCE_R(OK)) {
+        return reason;
+    }
+
     if (c->reader.view == NULL) {
         return COMMERCE_R(STORE_UNAVAILABLE);
     }
@@ -250,6 +256,38 @@ ngx_http_commerce_join(ngx_commerce_case_t *c, void *conf)
     commerce_person_write(c->txn, c->shop, &person, version, before.number ? &before : NULL);
 
     return ngx_http_commerce_join_answer(c, &person, &parent);
+}
+
+
+/* who pays to become a seller pays for a place in a pyramid: the law calls it an entry fee (入门费) */
+
+static commerce_reason_t
+ngx_http_commerce_join_fee(ngx_commerce_case_t *c, ngx_http_commerce_join_conf_t *jc)
+{
+    bool               rounded;
+    commerce_fen_t     fee;
+    commerce_str_t     text;
+    commerce_reason_t  reason;
+
+    if (jc->fee.type == 0) {
+        return COMMERCE_R(OK);
+    }
+
+    reason = ngx_http_commerce_distribution_core->read(c, &jc->fee, &text);
+
+    if (commerce_reason(reason)->class == COMMERCE_CLASS_DENY) {
+        return reason;
+    }
+
+    if (reason == COMMERCE_R(OK)
+        && (ngx_http_commerce_nothing(text)
+            || (commerce_amount_parse(text, COMMERCE_UNIT_YUAN, &fee, &rounded) == COMMERCE_OK && fee == 0
+                && !rounded)))
+    {
+        return COMMERCE_R(OK);
+    }
+
+    return COMMERCE_R(ENTRY_FEE);
 }
 
 
@@ -528,8 +566,12 @@ ngx_http_commerce_join_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             source = &jc->id;
             prefix = 3;
 
+        } else if (ngx_strncmp(value[i].data, "fee=", 4) == 0) {
+            source = &jc->fee;
+            prefix = 4;
+
         } else {
-            return ngx_http_commerce_distribution_core->invalid(cf, &value[i], "token=, id=");
+            return ngx_http_commerce_distribution_core->invalid(cf, &value[i], "token=, id=, fee=");
         }
 
         s.data = value[i].data + prefix;
