@@ -124,6 +124,7 @@ commerce_collect_order_all(commerce_reader_t *reader, commerce_txn_t *txn, const
     }
 
     commerce_order_remove(txn, reader->shop, order, version);
+    commerce_splits_remove(reader, txn, order);
 
     rc = commerce_collect_sale(reader, txn, order);
 

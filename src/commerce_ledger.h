@@ -135,4 +135,20 @@ commerce_reason_t commerce_ledger_notice(commerce_ledger_t *ledger, commerce_not
 commerce_reason_t commerce_ledger_revise(commerce_ledger_t *ledger, commerce_order_t *order, uint64_t version,
     const commerce_source_t *classes, const commerce_credit_t *credit, uint64_t buyer);
 
+/*
+ * A split that is on its way to a platform (commerce_split.h), of an order as it was read with this version.  OK and
+ * SPLIT_REPLAY: it is written down that it goes on, with an event split_check; it must not go on before the transaction
+ * was applied.  Else commerce_split_judge()'s reason, INTERNAL, and nothing was appended.
+ */
+commerce_reason_t commerce_ledger_split(commerce_ledger_t *ledger, const commerce_order_t *order, uint64_t version,
+    commerce_split_t *split, const uint8_t content[COMMERCE_FINGERPRINT], bool pay_frozen,
+    commerce_person_get_t get, void *data);
+
+/*
+ * A split was not carried out: it does not count any more; event split_release.  by: who says so (answer, tool).
+ * tries: only if there were so many; 0: whatever there were.  OK, ORDER_NOT_FOUND (no such split), STORE_UNAVAILABLE.
+ */
+commerce_reason_t commerce_ledger_split_release(commerce_ledger_t *ledger, commerce_str_t user, commerce_str_t key,
+    commerce_str_t number, unsigned tries, commerce_str_t by);
+
 #endif

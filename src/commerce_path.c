@@ -112,6 +112,15 @@ commerce_path_order(commerce_path_t *key, commerce_str_t shop, commerce_str_t us
 
 
 void
+commerce_path_splits(commerce_path_t *key, commerce_str_t shop, commerce_str_t user,
+    commerce_str_t order_key)
+{
+    commerce_path_start(key, shop, 't');
+    commerce_path_pair(key, user, order_key);
+}
+
+
+void
 commerce_path_user(commerce_path_t *key, commerce_str_t shop, char kind, commerce_str_t user)
 {
     char  separator = COMMERCE_PATH_SEPARATOR;

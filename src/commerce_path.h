@@ -34,6 +34,8 @@ void commerce_path_claims(commerce_path_t *key, commerce_str_t shop, unsigned ca
 void commerce_path_claim(commerce_path_t *key, commerce_str_t shop, commerce_str_t user, commerce_str_t slot);
 void commerce_path_order(commerce_path_t *key, commerce_str_t shop, commerce_str_t user,
     commerce_str_t order_key);
+void commerce_path_splits(commerce_path_t *key, commerce_str_t shop, commerce_str_t user,
+    commerce_str_t order_key);
 /* what all records of this kind begin with that begin with this user: kinds o, y, B */
 void commerce_path_user(commerce_path_t *key, commerce_str_t shop, char kind, commerce_str_t user);
 void commerce_path_history(commerce_path_t *key, commerce_str_t shop, commerce_str_t user, commerce_time_t at);

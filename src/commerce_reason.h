@@ -99,6 +99,9 @@
     X(SPLIT_AFTER_REFUND,        DENY, 409, "")                                 \
     X(SPLIT_SUM_EXCEEDS_ORDER,   DENY, 422, "")                                 \
     X(SPLIT_SUM_EXCEEDS_CAP,     DENY, 422, "")                                 \
+    X(SPLIT_KEY_REUSED,          DENY, 409, "")                                 \
+    X(SPLIT_LIMIT,               DENY, 409, "")                                 \
+    X(SPLIT_REPLAY,              OK,   200, "")                                 \
     X(ALREADY_JOINED,            DENY, 409, "")                                 \
     X(RECRUIT_VELOCITY,          DENY, 403, "")                                 \
     X(ENTRY_FEE,                 DENY, 403, "")                                 \

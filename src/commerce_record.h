@@ -34,6 +34,7 @@
  *   Q/o/<user> 1f <key>  for an order that is not paid yet
  *   m/<payment>          payment         M/<transaction>  its payment or order
  *   F/<number>           refund          f/<user> 1f <key> 1f <number>  refunds of an order
+ *   t/<user> 1f <key>    what was split of an order
  *   x/<hash, 12 bytes>   coupon by a code made elsewhere (commerce_imported.h)
  *   X/<campaign, 4 hex>/<file, 16 hex>  how far the import of such codes has come
  *   z/now, z/<version, 8 hex>   commission plan in force, and each that was
@@ -53,6 +54,7 @@
 #include "commerce_commission.h"
 #include "commerce_notice.h"
 #include "commerce_payment.h"
+#include "commerce_split.h"
 #include "store/commerce_store.h"
 
 /* a view with the shop and the arena that results live in */
@@ -131,6 +133,9 @@ void commerce_order_list(commerce_reader_t *reader, commerce_txn_t *txn, const c
 /* the same order in another user's scope: settled ones only */
 void commerce_order_rename(commerce_txn_t *txn, commerce_str_t shop, const commerce_order_t *before, uint64_t version,
     commerce_str_t user);
+/* the transaction applies only while the order is as it was read */
+void commerce_order_compare(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t user, commerce_str_t key,
+    uint64_t version);
 void commerce_order_remove(commerce_txn_t *txn, commerce_str_t shop, const commerce_order_t *before, uint64_t version);
 
 /*
@@ -223,6 +228,18 @@ void commerce_refund_remove(commerce_txn_t *txn, commerce_str_t shop, const comm
 /* the order's refund whose number follows `after` (empty: the first); COMMERCE_ABSENT at the end */
 int commerce_refund_next(commerce_reader_t *reader, commerce_str_t user, commerce_str_t key, commerce_str_t after, commerce_refund_t *refund);
 
+/*
+ * What was split of an order.  write: none left: the record goes.  rename: the order's user becomes another;
+ * COMMERCE_OK or COMMERCE_ERROR.  remove: together with the order.
+ */
+int commerce_splits_read(commerce_reader_t *reader, commerce_str_t user, commerce_str_t key, commerce_splits_t *splits,
+    uint64_t *version);
+void commerce_splits_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t user, commerce_str_t key,
+    const commerce_splits_t *splits, uint64_t version);
+int commerce_splits_rename(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order,
+    commerce_str_t user);
+void commerce_splits_remove(commerce_reader_t *reader, commerce_txn_t *txn, const commerce_order_t *order);
+
 /* the coupon that a user's claim was answered with; write: only where there is none */
 typedef struct {
     unsigned         campaign;
@@ -267,6 +284,7 @@ int commerce_refund_decode(commerce_arena_t *arena, commerce_str_t value, commer
 int commerce_order_decode(commerce_arena_t *arena, commerce_str_t value, commerce_order_t *order);
 int commerce_campaign_decode(commerce_arena_t *arena, commerce_str_t value, commerce_campaign_t *campaign);
 int commerce_commission_decode(commerce_arena_t *arena, commerce_str_t value, commerce_commission_plan_t *plan);
+int commerce_splits_decode(commerce_arena_t *arena, commerce_str_t value, commerce_splits_t *splits);
 int commerce_claim_decode(commerce_str_t value, commerce_claim_t *claim);
 int commerce_redemption_decode(commerce_arena_t *arena, commerce_str_t value, commerce_redemption_t *redemption);
 

@@ -146,6 +146,22 @@ commerce_order_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_or
 
 
 void
+commerce_order_compare(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t user, commerce_str_t key,
+    uint64_t version)
+{
+    commerce_str_t   kept;
+    commerce_path_t  record;
+
+    commerce_path_order(&record, shop, user, key);
+    kept = commerce_path_keep(txn, &record);
+
+    if (kept.len != 0) {
+        commerce_txn_compare(txn, kept, version);
+    }
+}
+
+
+void
 commerce_order_rename(commerce_txn_t *txn, commerce_str_t shop, const commerce_order_t *before,
     uint64_t version, commerce_str_t user)
 {

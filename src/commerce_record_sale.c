@@ -574,6 +574,10 @@ commerce_order_rename_sale(commerce_reader_t *reader, commerce_txn_t *txn,
 
     rc = commerce_refunds_rename(reader, txn, order, user);
 
+    if (rc == COMMERCE_OK) {
+        rc = commerce_splits_rename(reader, txn, order, user);
+    }
+
     return rc == COMMERCE_OK ? commerce_waiting_rename(reader, txn, order, user) : rc;
 }
 

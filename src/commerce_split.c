@@ -7,6 +7,8 @@
 
 typedef struct {
     commerce_split_t        *split;
+    const commerce_splits_t *splits;
+    commerce_fen_t           amount;        /* of this and the others */
     const commerce_order_t  *order;
     commerce_order_t         payable;       /* the order, without the tier 2 of suspended sellers */
     commerce_balance_t       balance;
@@ -25,25 +27,46 @@ static commerce_reason_t commerce_split_above(commerce_split_check_t *check, uin
 static bool commerce_split_role(commerce_str_t role);
 static commerce_reason_t commerce_split_sums(commerce_split_check_t *check);
 static commerce_reason_t commerce_split_shares(commerce_split_check_t *check);
+static commerce_fen_t commerce_split_earlier(const commerce_split_check_t *check, uint64_t person);
+static commerce_fen_t commerce_split_earlier_tiers(const commerce_split_check_t *check);
 static commerce_fen_t commerce_split_due(const commerce_payee_t *payees, unsigned count, uint64_t person);
 static commerce_fen_t commerce_split_net(const commerce_split_check_t *check, bool credited);
 static bool commerce_split_line_credited(const commerce_order_t *order, int credit);
 
 
 commerce_reason_t
-commerce_split_judge(commerce_split_t *split, const commerce_order_t *order, bool pay_frozen,
-    commerce_person_get_t get, void *data)
+commerce_split_judge(commerce_split_t *split, const uint8_t content[COMMERCE_FINGERPRINT],
+    const commerce_splits_t *splits, const commerce_order_t *order, bool pay_frozen, commerce_person_get_t get, void *data)
 {
-    commerce_reason_t       reason;
-    commerce_split_check_t  check;
+    unsigned                      i;
+    commerce_reason_t             reason;
+    commerce_split_check_t        check;
+    const commerce_split_past_t  *known;
 
     check.split = split;
+    check.splits = splits;
+    check.amount = split->amount;
     check.order = order;
     check.payable = *order;
     check.get = get;
     check.data = data;
 
     split->receiver = 0;
+    known = commerce_splits_find(splits, split->number);
+
+    if (known != NULL && memcmp(known->content, content, COMMERCE_FINGERPRINT) != 0) {
+        return COMMERCE_R(SPLIT_KEY_REUSED);
+    }
+
+    if (known == NULL && splits->count == COMMERCE_SPLITS_MAX) {
+        return COMMERCE_R(SPLIT_LIMIT);
+    }
+
+    for (i = 0; i < splits->count; i++) {
+        if (&splits->past[i] != known) {
+            check.amount += splits->past[i].amount;     /* 51 of at most COMMERCE_FEN_MAX fit */
+        }
+    }
 
     reason = pay_frozen ? COMMERCE_R(OK) : commerce_split_freeze(&check);
 
@@ -65,7 +88,11 @@ commerce_split_judge(commerce_split_t *split, const commerce_order_t *order, boo
 
     reason = commerce_split_sums(&check);
 
-    return reason == COMMERCE_R(OK) ? commerce_split_shares(&check) : reason;
+    if (reason == COMMERCE_R(OK)) {
+        reason = commerce_split_shares(&check);
+    }
+
+    return reason == COMMERCE_R(OK) && known != NULL ? COMMERCE_R(SPLIT_REPLAY) : reason;
 }
 
 
@@ -265,13 +292,13 @@ commerce_split_sums(commerce_split_check_t *check)
     commerce_fen_t             left;
     const commerce_balance_t  *balance = &check->balance;
 
-    if (balance->total < 0 || check->split->amount > balance->total) {
+    if (balance->total < 0 || check->amount > balance->total) {
         return COMMERCE_R(SPLIT_SUM_EXCEEDS_ORDER);
     }
 
     left = balance->total - balance->refunded_goods - balance->refunded_rest;
 
-    if (check->order->state == COMMERCE_ORDER_CANCELLED || check->split->amount > left) {
+    if (check->order->state == COMMERCE_ORDER_CANCELLED || check->amount > left) {
         return COMMERCE_R(SPLIT_AFTER_REFUND);
     }
 
@@ -289,7 +316,7 @@ commerce_split_shares(commerce_split_check_t *check)
     const commerce_split_receiver_t  *receiver;
 
     count = commerce_commission_payees(&check->payable, &check->balance, payees);
-    tiers = 0;
+    tiers = commerce_split_earlier_tiers(check);
 
     for (i = 0; i < check->split->count; i++) {
         receiver = &check->split->receivers[i];
@@ -301,7 +328,8 @@ commerce_split_shares(commerce_split_check_t *check)
         tiers += receiver->amount;
 
         if (terms->plan != 0
-            && receiver->amount > commerce_split_due(payees, count, receiver->person.number))
+            && receiver->amount + commerce_split_earlier(check, receiver->person.number)
+               > commerce_split_due(payees, count, receiver->person.number))
         {
             check->split->receiver = i + 1;
             return COMMERCE_R(SPLIT_SUM_EXCEEDS_CAP);
@@ -319,8 +347,60 @@ commerce_split_shares(commerce_split_check_t *check)
     }
 
     return terms->cap_all
-           && (__int128) check->split->amount * 10000 > (__int128) commerce_split_net(check, false) * terms->cap
+           && (__int128) check->amount * 10000 > (__int128) commerce_split_net(check, false) * terms->cap
            ? COMMERCE_R(SPLIT_SUM_EXCEEDS_CAP) : COMMERCE_R(OK);
+}
+
+
+/* what the order's other splits paid him */
+
+static commerce_fen_t
+commerce_split_earlier(const commerce_split_check_t *check, uint64_t person)
+{
+    unsigned                      i, k;
+    commerce_fen_t                sum;
+    const commerce_split_past_t  *past;
+
+    sum = 0;
+
+    for (i = 0; i < check->splits->count; i++) {
+        past = &check->splits->past[i];
+
+        if (commerce_equal(past->number, check->split->number)) {
+            continue;
+        }
+
+        for (k = 0; k < past->share_count; k++) {
+            if (past->shares[k].person == person) {
+                sum += past->shares[k].amount;
+            }
+        }
+    }
+
+    return sum;
+}
+
+
+/* ... and to all who were tiers when they went on */
+
+static commerce_fen_t
+commerce_split_earlier_tiers(const commerce_split_check_t *check)
+{
+    unsigned                      i, k;
+    commerce_fen_t                sum;
+    const commerce_split_past_t  *past;
+
+    sum = 0;
+
+    for (i = 0; i < check->splits->count; i++) {
+        past = &check->splits->past[i];
+
+        for (k = 0; k < past->share_count && !commerce_equal(past->number, check->split->number); k++) {
+            sum += past->shares[k].amount;
+        }
+    }
+
+    return sum;
 }
 
 
@@ -375,4 +455,93 @@ static bool
 commerce_split_line_credited(const commerce_order_t *order, int credit)
 {
     return credit >= 0 && (unsigned) credit < order->credit_count && order->credits[credit].seller != 0;
+}
+
+
+commerce_split_past_t *
+commerce_splits_find(const commerce_splits_t *splits, commerce_str_t number)
+{
+    unsigned  i;
+
+    for (i = 0; i < splits->count; i++) {
+        if (commerce_equal(splits->past[i].number, number)) {
+            return &splits->past[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+int
+commerce_splits_add(commerce_arena_t *arena, commerce_splits_t *splits, const commerce_split_t *split,
+    const uint8_t content[COMMERCE_FINGERPRINT], const commerce_order_t *order, commerce_time_t now)
+{
+    unsigned                          i;
+    commerce_split_past_t            *past;
+    const commerce_split_receiver_t  *receiver;
+
+    past = commerce_splits_find(splits, split->number);
+
+    if (past != NULL) {
+        past->tries++;
+        return COMMERCE_OK;
+    }
+
+    past = commerce_alloc(arena, (splits->count + 1) * sizeof(commerce_split_past_t));
+    if (past == NULL) {
+        return COMMERCE_ERROR;
+    }
+
+    if (splits->count != 0) {
+        memcpy(past, splits->past, splits->count * sizeof(commerce_split_past_t));
+    }
+
+    splits->past = past;
+    past += splits->count;
+
+    *past = (commerce_split_past_t) {
+        .number = split->number, .time = now, .tries = 1, .amount = split->amount
+    };
+
+    memcpy(past->content, content, COMMERCE_FINGERPRINT);
+
+    past->shares = commerce_alloc(arena, (split->count + 1) * sizeof(commerce_split_share_t));
+    if (past->shares == NULL) {
+        return COMMERCE_ERROR;
+    }
+
+    for (i = 0; i < split->count; i++) {
+        receiver = &split->receivers[i];
+
+        if (receiver->known && commerce_split_is_tier(order, receiver->person.number)) {
+            past->shares[past->share_count++] = (commerce_split_share_t) {
+                .person = receiver->person.number, .amount = receiver->amount
+            };
+        }
+    }
+
+    splits->count++;
+
+    return COMMERCE_OK;
+}
+
+
+bool
+commerce_splits_release(commerce_splits_t *splits, commerce_str_t number)
+{
+    size_t                  rest;
+    commerce_split_past_t  *past;
+
+    past = commerce_splits_find(splits, number);
+
+    if (past == NULL) {
+        return false;
+    }
+
+    rest = (size_t) (splits->past + splits->count - (past + 1));
+    memmove(past, past + 1, rest * sizeof(commerce_split_past_t));
+    splits->count--;
+
+    return true;
 }

@@ -43,7 +43,7 @@ commerce_split_read(commerce_json_t *body, const commerce_split_map_t *map, comm
         return reason == COMMERCE_R(BODY_MALFORMED) ? COMMERCE_R(SPLIT_MALFORMED) : reason;
     }
 
-    if (split->number.len != 0 && !commerce_id_valid(split->number)) {
+    if (!commerce_id_valid(split->number)) {
         split->number = commerce_string("");        /* it is told of in the log */
         return COMMERCE_R(SPLIT_MALFORMED);
     }

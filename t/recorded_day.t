@@ -149,7 +149,7 @@ CSV
         }
 
         location /split {
-            commerce_split json order=json:/order receivers=/pay account=/who amount=/fen role=/as third=/third_leader;
+            commerce_split json order=json:/order receivers=/pay account=/who amount=/fen role=/as number=/no third=/third_leader;
             proxy_pass http://127.0.0.1:8081;
         }
 

@@ -81,7 +81,8 @@ sub server
 
 my $conf = server(PORT => 8080, MODE => 'enforce', GUARD => 'on')
     . server(PORT => 8082, MODE => 'observe', GUARD => 'off')
-    . server(PORT => 8083, MODE => 'enforce', GUARD => 'off');
+    . server(PORT => 8083, MODE => 'enforce', GUARD => 'off')
+    . server(PORT => 8084, MODE => 'enforce', GUARD => 'on') =~ s/(profitsharing.*?127\.0\.0\.1:)8081/${1}8085/sr;
 
 $t->http_conf($conf)->run;
 
@@ -136,11 +137,16 @@ sub body
 sub split_answer
 {
     my ($body, %o) = @_;
+    my $told = delete $o{platform};
+
+    $o{headers} = { 'X-Test' => $told } if $told;
 
     return $t->post('/v3/profitsharing/orders', $body, type => 'application/json', %o);
 }
 
 sub verdict { my $answer = split_answer(@_); return join ' ', $answer->status, $answer->code // '' }
+
+# released afterwards, so that each is judged alone
 
 sub passes
 {
@@ -151,7 +157,10 @@ sub passes
 
     is($answer->code // '', '', "$name: goes on") or diag $answer->body;
     is(scalar(() = $t->received), $before + 1, '... and arrives');
+    release($transaction, $body->{out_order_no});
 }
+
+sub release { $t->cli_ok('split', 'release', $_[1], $_[0] =~ /^t-(\w+)/) }
 
 sub fails
 {
@@ -315,9 +324,9 @@ subtest 'the suspended' => sub {
     fails('he', '422 TIER_FROZEN', $paid, [ 'u-dave', 1 ]);
     fails('tier 2 by him', '422 TIER_FROZEN', $paid, [ 'u-cora', 1 ]);
 
-    is($t->post('/split', { order => $id, pay => [ { who => 'cora', yuan => 0.01 } ] })->status, 200,
+    is($t->post('/split', { order => $id, no => 'f1', pay => [ { who => 'cora', yuan => 0.01 } ] })->status, 200,
        'frozen_tier2=pay: tier 2 is paid');
-    is($t->post('/split', { order => $id, pay => [ { who => 'dave', yuan => 0.01 } ] })->code, 'TIER_FROZEN',
+    is($t->post('/split', { order => $id, no => 'f2', pay => [ { who => 'dave', yuan => 0.01 } ] })->code, 'TIER_FROZEN',
        '... he himself is not');
 };
 
@@ -342,7 +351,14 @@ subtest 'a plan: each gets his own' => sub {
 
 subtest 'any JSON' => sub {
     my ($id) = order('bert');
-    my $split = sub { my $a = $t->post('/split', { order => $id, no => 'n1', @_ }); return $a->code // $a->status };
+    my $split = sub {
+        my $number = 'n' . ++$splits;
+        my $answer = $t->post('/split', { order => $id, no => $number, @_ });
+
+        $t->cli_ok('split', 'release', $number, '--id', $id) if $answer->status == 200;
+
+        return $answer->code // $answer->status;
+    };
     my @pay = ({ who => 'bert', yuan => '10.00' });
 
     is($split->(pay => [ @pay, { who => 'x', yuan => 0.07, as => 'platform' } ]), 200, 'yuan, and a role that is declared');
@@ -354,6 +370,128 @@ subtest 'any JSON' => sub {
     is($split->(pay => [ { who => 'bert', yuan => '0.001' } ]), 'SPLIT_MALFORMED', 'finer than a fen');
     is($split->(pay => \@pay, no => 'x' x 129), 'SPLIT_MALFORMED', 'a number that is none');
     is($split->(pay => { who => 'bert', yuan => 1 }), 'SPLIT_MALFORMED', 'no list');
+    is($split->(pay => \@pay, no => undef), 'SPLIT_MALFORMED', 'no number');
+};
+
+subtest 'several splits of an order' => sub {
+    my ($id, $paid, $key) = order('bert');
+    my $send = sub {
+        my ($number, $receivers, %o) = @_;
+        my $body = body($paid, @$receivers);
+
+        $body->{out_order_no} = $number;
+
+        return verdict($body, %o);
+    };
+    my $splits = sub { return json()->decode($t->cli_ok('order', 'show', $key))->{splits} };
+
+    # the plan that is in force: 20 % for everybody, 10 % for tier 1
+
+    is($send->('a1', [ [ 'u-bert', 600 ] ]), '200 ', 'one');
+    is($send->('a2', [ [ 'u-bert', 401 ] ]), '422 SPLIT_SUM_EXCEEDS_CAP', 'another one: a fen too much');
+    is($send->('a2', [ [ 'u-bert', 400 ] ]), '200 ', '... to the fen');
+    is($send->('a3', [ [ 'm', 1001, 'MERCHANT_ID' ] ]), '422 SPLIT_SUM_EXCEEDS_CAP', 'everybody: a fen too much');
+    is($send->('a3', [ [ 'm', 1000, 'MERCHANT_ID' ] ]), '200 ', '... to the fen');
+
+    is_deeply([ map { [ @$_{qw(number amount tries)}, map { "$_->{seller}:$_->{amount}" } @{$_->{tiers}} ] } @{$splits->()} ],
+              [ [ 'a1', 600, 1, 'bert:600' ], [ 'a2', 400, 1, 'bert:400' ], [ 'a3', 1000, 1 ] ], 'order show lists them');
+
+    # the same number
+
+    is($send->('a1', [ [ 'u-bert', 600 ] ]), '200 ', 'the same again');
+    is($send->('a1', [ [ 'u-bert', 599 ] ]), '409 SPLIT_KEY_REUSED', 'its number with another amount');
+    is($send->('a1', [ [ 'bert', 600 ] ]), '409 SPLIT_KEY_REUSED', '... with another account');
+    is($splits->()->[0]{tries}, 2, 'is one split');
+
+    my $tries = sub { return grep { $_->{type} eq 'split_check' && ($_->{number} // '') eq 'a1' } @_ };
+    is_deeply([ sort map { "$_->{reason} " . ($_->{try} // '-') } $tries->($t->wait_events(sub { $tries->(@_) >= 4 })) ],
+              [ 'OK 1', 'SPLIT_KEY_REUSED -', 'SPLIT_KEY_REUSED -', 'SPLIT_REPLAY 2' ], 'the log tells of each');
+
+    # refused by the platform: it never was
+
+    release($paid, $_) for qw(a2 a3);
+    is($send->('b1', [ [ 'u-bert', 400 ] ], platform => 'status400'), '400 400', 'the platform refuses it');
+    ok($t->wait_for(sub { @{$splits->()} == 1 }), '... and it does not count');
+
+    my $releases = sub { return grep { $_->{type} eq 'split_release' && ($_->{number} // '') eq 'b1' } @_ };
+    my ($released) = $releases->($t->wait_events($releases));
+    is("@$released{qw(type amount by order_key)}", "split_release 400 answer $key", '... which the log tells');
+
+    is($send->('b2', [ [ 'u-bert', 400 ] ], platform => 'status500'), '500 500', 'the platform fails');
+    is($send->('b3', [ [ 'u-bert', 1 ] ]), '422 SPLIT_SUM_EXCEEDS_CAP', '... perhaps after it paid');
+    is($send->('b2', [ [ 'u-bert', 400 ] ], platform => 'status400'), '400 400', 'a second try is refused');
+    is($send->('b3', [ [ 'u-bert', 1 ] ]), '422 SPLIT_SUM_EXCEEDS_CAP', '... which says nothing about the first');
+    release($paid, 'b2');
+
+    # nobody listens: nobody got it
+
+    is($send->('b4', [ [ 'u-bert', 400 ] ], port => 8084), '502 ', 'no platform');
+    ok($t->wait_for(sub { @{$splits->()} == 1 }), '... and it does not count');
+    is($send->('b5', [ [ 'u-bert', 400 ] ]), '200 ', 'the next one does');
+
+    # money that goes back makes a debit, not a new allowance
+
+    is($t->post('/refund', { order => $id, refund => "r-$key", fen => 5000 })->status, 200, 'half of it back');
+    is($send->('b6', [ [ 'u-bert', 0 ] ]), '422 SPLIT_SUM_EXCEEDS_CAP', 'he has had more than his share of what is left');
+
+    is(($t->cli('split', 'release', 'none', $key))[0], 1, 'no such split');
+    like(($t->cli('split', 'release', 'none', $key))[2], qr/no split "none" counts for order "$key"/, '... says so');
+    is(($t->cli('split', 'release', 'a1'))[0], 2, 'usage');
+};
+
+subtest 'at once' => sub {
+    my ($id, $paid, $key) = order('bert');
+    my @answers = $t->parallel(map { {
+        method => 'POST', uri => '/v3/profitsharing/orders', type => 'application/json',
+        body => json()->encode(body($paid, [ 'u-bert', 600 ])) } } 1 .. 12);
+
+    is(scalar(grep { $_->status == 200 } @answers), 1, 'one of twelve goes on');
+    is(scalar(grep { ($_->code // '') eq 'SPLIT_SUM_EXCEEDS_CAP' } @answers), 11, '... and the others are too much');
+};
+
+subtest 'no more than 50' => sub {
+    my $paid = order('bert');
+
+    is(scalar(grep { verdict(body($paid, [ 'm', 1, 'MERCHANT_ID' ])) eq '200 ' } 1 .. 50), 50, 'fifty');
+    is(verdict(body($paid, [ 'm', 1, 'MERCHANT_ID' ])), '409 SPLIT_LIMIT', 'one more');
+};
+
+subtest 'a copy of the store' => sub {
+    my $dir = $t->dir;
+    my ($id, $paid, $key) = order('bert');
+
+    $t->cli_ok('store', 'backup', "$dir/backup");
+    is(verdict({ %{body($paid, [ 'u-bert', 600 ])}, out_order_no => 'c1' }), '200 ', 'a split after the backup');
+    is(verdict({ %{body($paid, [ 'u-bert', 100 ])}, out_order_no => 'c2' }, platform => 'status400'), '400 400', 'one that is refused');
+    ok($t->wait_for(sub { grep { $_->{type} eq 'split_release' && $_->{number} eq 'c2' } $t->events }), 'is written');
+    $t->stop;
+
+    my $said = $t->cli_ok('store', 'restore', "$dir/backup", '--replay', "$dir/events.jsonl");
+    my $splits = json()->decode($t->cli_ok('order', 'show', $key))->{splits};
+
+    is_deeply([ map { [ @$_{qw(number amount tries)}, map { "$_->{seller}:$_->{amount}" } @{$_->{tiers}} ] } @$splits ],
+              [ [ 'c1', 600, 1, 'bert:600' ] ], 'the log gives it back') or diag $said;
+
+    $t->run;
+    is(verdict({ %{body($paid, [ 'u-bert', 600 ])}, out_order_no => 'c1' }), '200 ', 'is known again');
+    is(verdict({ %{body($paid, [ 'u-bert', 401 ])}, out_order_no => 'c3' }), '422 SPLIT_SUM_EXCEEDS_CAP', '... and counts');
+    $t->cli_ok('store', 'check');
+
+    # the buyer is forgotten, his order and its splits stay
+
+    is($t->post('/refund', { order => $id, refund => "r-$key", fen => 100 })->status, 200, 'a refund');
+    $t->cli_ok('buyer', 'erase', "buyer-$key");
+    is(verdict({ %{body($paid, [ 'u-bert', 401 ])}, out_order_no => 'c3' }), '422 SPLIT_SUM_EXCEEDS_CAP', 'erased: it counts');
+    $t->cli_ok('store', 'check');
+
+    # what was split goes with its order
+
+    $t->advance(400 * 86400);
+    like($t->cli_ok('store', 'collect', '--orders', 30), qr/[1-9]\d* orders/, 'old orders are let go');
+    isnt(($t->cli('order', 'show', $key))[0], 0, 'this one, too');
+    $t->cli_ok('store', 'check');
+
+    $token{$_} = $t->token($_) for qw(anna bert);
 };
 
 subtest 'observed' => sub {
@@ -400,7 +538,7 @@ sub refused
                    . ($more // '') . ' } }', qr/$want.* in .*test\.conf:\d+/, "commerce_split $words");
 }
 
-my $words = 'json order=json:/o receivers=/r account=/a amount=/f';
+my $words = 'json order=json:/o receivers=/r account=/a amount=/f number=/n';
 
 refused('alipay', 'invalid parameter "alipay" in "commerce_split", allowed: wechat, json');
 refused('wechat account=/a', 'invalid parameter "account=/a" in "commerce_split", allowed: order=, transaction=, third=');
@@ -412,7 +550,7 @@ refused("$words frozen_tier2=on", 'invalid parameter "frozen_tier2=on"');
 refused("$words role=as", 'invalid parameter "role=as" in "commerce_split", allowed: a JSON pointer');
 refused("$words" . ' third=/x' x 5, 'takes at most 4 third=');
 refused("json order=response:/o receivers=/r account=/a amount=/f", 'invalid source "response:/o"');
-refused('json order=json:/o', 'json needs receivers=, account= and amount=');
+refused('json order=json:/o', 'json needs receivers=, account=, amount= and number=');
 refused('json receivers=/r account=/a amount=/f', 'needs order= or transaction=');
 refused("$words; commerce_split wechat", '"commerce_split" directive is duplicate');
 refused($words, '"commerce_split" cannot share its location with an order', 'commerce_order key=$arg_k;');

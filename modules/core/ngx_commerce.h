@@ -85,6 +85,18 @@ typedef struct {
     uint32_t                  before;           /* how many there were without this request's own */
 } ngx_commerce_rated_t;
 
+/*
+ * Undoes what was written for a request that then was not carried out: appends to ledger->txn.  May be run again on a
+ * conflict.  STORE_UNAVAILABLE, INTERNAL: it could not be; any other reason: it was, or there is nothing to be undone.
+ */
+typedef commerce_reason_t (*ngx_commerce_undo_pt)(commerce_ledger_t *ledger, void *data);
+
+typedef struct {
+    ngx_commerce_undo_pt      handler;          /* NULL: nothing is to be undone */
+    void                     *data;
+    size_t                    size;
+} ngx_commerce_undo_t;
+
 /* what the core knows about one request.  Stages read and complete it; memory is the request's pool. */
 struct ngx_commerce_case_s {
     ngx_http_request_t       *request;          /* the main request */
@@ -138,6 +150,8 @@ struct ngx_commerce_case_s {
     ngx_str_t                 detail;           /* for the log: which coupon, which member */
     time_t                    retry_after;      /* seconds, for a refusal with 429 or 503; 0 = the core's own */
 
+    ngx_commerce_undo_t       undo;             /* of what a check has written */
+
     commerce_str_t            answer;           /* an action's JSON */
     ngx_uint_t                status;           /* ... and its HTTP status */
 
@@ -179,7 +193,8 @@ typedef commerce_reason_t (*ngx_commerce_action_pt)(ngx_commerce_case_t *c, void
 /*
  * A check judges what is on its way to a backend, before that sees it: it reads through c->reader and may append
  * to c->txn.  OK: the request goes on, once what was appended is written.  A reason of class deny is the refusal in
- * enforce mode.  Without the store nothing goes on (in enforce mode).
+ * enforce mode.  Without the store nothing goes on (in enforce mode).  What was written for a request that then was
+ * not forwarded, or that the backend definitely refused, is undone as undo() says.
  */
 typedef commerce_reason_t (*ngx_commerce_check_pt)(ngx_commerce_case_t *c, void *conf);
 
@@ -245,6 +260,8 @@ typedef struct {
     /* for actions: touches as on a page, bound and credited (c->credits, c->group, c->room) */
     commerce_reason_t  (*attribute)(ngx_commerce_case_t *c);
     void               (*ledger)(ngx_commerce_case_t *c, commerce_ledger_t *ledger);   /* of this case */
+    /* for checks; data is copied byte by byte.  NGX_ERROR: memory ran out */
+    ngx_int_t          (*undo)(ngx_commerce_case_t *c, ngx_commerce_undo_pt handler, const void *data, size_t size);
 
     /* conduct (commerce_conduct) */
     const commerce_conduct_policy_t  *(*conduct_policy)(ngx_commerce_case_t *c);

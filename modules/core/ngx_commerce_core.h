@@ -15,6 +15,7 @@
  *   ngx_commerce_strip.c      our parameters out of what the backend gets
  *   ngx_commerce_notice.c     confirm and cancel calls
  *   ngx_commerce_step.c       steps of orders that no request waits for
+ *   ngx_commerce_undo.c       what was written for a request that was not carried out
  *   ngx_commerce_outcome.c    what the upstream answered; filters
  *   ngx_commerce_headers.c    verdict headers in, client copies out
  *   ngx_commerce_source.c     facts of the request
@@ -247,6 +248,7 @@ struct ngx_commerce_job_s {
     void                    (*done)(ngx_commerce_job_t *job);
     /* when the deadline spoke or the waiter left (answered): called with the late result; may be NULL */
     void                    (*late)(ngx_commerce_job_t *job);
+    ngx_commerce_undo_t       undo;         /* ... of a request that a check let go on, if nobody forwards it */
     commerce_str_t            shop, user, key;  /* an order that must be let go if nobody forwards it */
     commerce_time_t           attempt;      /* its in_flight_until */
     commerce_cart_step_t      cart;         /* ... of a cart: what was to be done, to which coupons */
@@ -355,6 +357,12 @@ commerce_reason_t ngx_commerce_coupons_judge(ngx_commerce_ctx_t *ctx);
 /* ngx_commerce_step.c */
 void ngx_commerce_step_init(void);
 ngx_int_t ngx_commerce_order_step(ngx_commerce_step_t *step);
+
+/* ngx_commerce_undo.c */
+ngx_int_t ngx_commerce_undo(ngx_commerce_case_t *c, ngx_commerce_undo_pt handler, const void *data, size_t size);
+void ngx_commerce_undo_keep(commerce_arena_t *arena, const ngx_commerce_undo_t *undo, ngx_commerce_undo_t *kept);
+void ngx_commerce_undo_run(commerce_str_t shop, const ngx_commerce_undo_t *undo);
+void ngx_commerce_undo_finish(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
 
 /* ngx_commerce_cart.c */
 char *ngx_commerce_cart_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -224,6 +224,7 @@ static const ngx_commerce_api_t  ngx_commerce_api = {
     ngx_commerce_note_reason,
     ngx_commerce_api_attribute,
     ngx_commerce_api_ledger,
+    ngx_commerce_undo,
     ngx_commerce_conduct_policy,
     ngx_commerce_conduct_flag,
     ngx_commerce_conduct_denies,

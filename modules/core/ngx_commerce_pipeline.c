@@ -356,6 +356,7 @@ ngx_commerce_judge(ngx_commerce_ctx_t *ctx)
     c->conduct = 0;
     c->conduct_denied = 0;
     c->candid = 0;
+    c->undo.handler = NULL;
 
     reason = ngx_commerce_who(ctx);
     if (reason != COMMERCE_R(OK)) {
@@ -525,6 +526,11 @@ ngx_commerce_commit(ngx_commerce_ctx_t *ctx)
     job->done = ngx_commerce_committed;
     job->late = ngx_commerce_committed_late;
 
+    if (c->undo.handler) {
+        job->shop = commerce_copy(&job->arena, c->shop);
+        ngx_commerce_undo_keep(&job->arena, &c->undo, &job->undo);
+    }
+
     if (c->order && c->arrival == COMMERCE_ARRIVAL_NEW) {
         job->shop = commerce_copy(&job->arena, c->shop);
         job->user = commerce_copy(&job->arena, c->order->user);
@@ -578,6 +584,7 @@ ngx_commerce_committed(ngx_commerce_job_t *job)
     }
 
     if (job->answered && rc == NGX_DECLINED) {
+        job->undo.handler = NULL;
         job->key.len = 0;           /* it goes to the backend all the same: not to be let go */
     }
 
@@ -682,14 +689,22 @@ ngx_commerce_asked(ngx_commerce_ctx_t *ctx)
 }
 
 
-/* nobody forwarded this order: what it reserved is let go */
+/* nobody forwarded this request: what its order reserved is let go, and so is what a check has written */
 
 static void
 ngx_commerce_committed_late(ngx_commerce_job_t *job)
 {
     ngx_commerce_step_t  step;
 
-    if (job->txn.result != COMMERCE_TXN_APPLIED || job->key.len == 0) {
+    if (job->txn.result != COMMERCE_TXN_APPLIED) {
+        return;
+    }
+
+    if (job->undo.handler) {
+        ngx_commerce_undo_run(job->shop, &job->undo);
+    }
+
+    if (job->key.len == 0) {
         return;
     }
 

@@ -30,6 +30,7 @@ ngx_commerce_log_handler(ngx_http_request_t *r)
     }
 
     ngx_commerce_outcome_finish(r, ctx);
+    ngx_commerce_undo_finish(r, ctx);
 
     if (!ctx->visited
         && ctx->phase == NGX_COMMERCE_PHASE_DECIDED

@@ -19,19 +19,34 @@ typedef struct {
     unsigned               frozen_set:1;
 } ngx_http_commerce_split_conf_t;
 
+typedef struct {
+    size_t                 len;
+    char                   data[COMMERCE_ID_MAX];
+} ngx_http_commerce_split_name_t;
+
+typedef struct {                            /* which split, for later */
+    ngx_http_commerce_split_name_t  user, key, number;
+} ngx_http_commerce_split_undo_t;
+
 
 static commerce_reason_t ngx_http_commerce_split(ngx_commerce_case_t *c, void *conf);
 static commerce_reason_t ngx_http_commerce_split_verdict(ngx_commerce_case_t *c,
     ngx_http_commerce_split_conf_t *sc, commerce_split_t *split, commerce_order_t *order);
 static commerce_reason_t ngx_http_commerce_split_order(ngx_commerce_case_t *c,
-    ngx_http_commerce_split_conf_t *sc, commerce_order_t *order);
+    ngx_http_commerce_split_conf_t *sc, commerce_order_t *order, uint64_t *version);
 static int ngx_http_commerce_split_paid(ngx_commerce_case_t *c, commerce_str_t transaction, commerce_order_t *order,
-    ngx_uint_t *several);
+    uint64_t *version, ngx_uint_t *several);
 static commerce_reason_t ngx_http_commerce_split_people(ngx_commerce_case_t *c, commerce_split_t *split);
 static commerce_reason_t ngx_http_commerce_split_person(ngx_commerce_case_t *c,
     commerce_split_receiver_t *receiver);
-static void ngx_http_commerce_split_event(ngx_commerce_case_t *c, commerce_split_t *split, commerce_order_t *order,
-    commerce_reason_t reason);
+static commerce_reason_t ngx_http_commerce_split_content(ngx_commerce_case_t *c, commerce_split_t *split,
+    uint8_t content[32]);
+static commerce_reason_t ngx_http_commerce_split_undo(ngx_commerce_case_t *c, commerce_split_t *split,
+    commerce_order_t *order);
+static void ngx_http_commerce_split_name(ngx_http_commerce_split_name_t *name, commerce_str_t text);
+static commerce_reason_t ngx_http_commerce_split_release(commerce_ledger_t *ledger, void *data);
+static void ngx_http_commerce_split_refused(ngx_commerce_case_t *c, commerce_split_t *split,
+    commerce_order_t *order, commerce_reason_t reason);
 
 static char *ngx_http_commerce_split_word(ngx_conf_t *cf, ngx_str_t *word, ngx_http_commerce_split_conf_t *sc);
 static char *ngx_http_commerce_split_source(ngx_conf_t *cf, ngx_str_t *word, size_t prefix,
@@ -46,14 +61,14 @@ static char *ngx_http_commerce_split_complete(ngx_conf_t *cf, ngx_http_commerce_
     "frozen_tier2=deny, frozen_tier2=pay"
 
 
-/* commerce_split's check */
+/* commerce_split's check: a split that goes on is told of by the ledger, a refused one here */
 
 static commerce_reason_t
 ngx_http_commerce_split(ngx_commerce_case_t *c, void *conf)
 {
-    commerce_order_t                 order;
-    commerce_split_t                *split;
-    commerce_reason_t                reason;
+    commerce_order_t   order;
+    commerce_split_t  *split;
+    commerce_reason_t  reason;
 
     split = commerce_alloc(&c->arena, sizeof(commerce_split_t));
     if (split == NULL) {
@@ -65,7 +80,12 @@ ngx_http_commerce_split(ngx_commerce_case_t *c, void *conf)
 
     reason = ngx_http_commerce_split_verdict(c, conf, split, &order);
 
-    ngx_http_commerce_split_event(c, split, &order, reason);
+    if (commerce_reason(reason)->class == COMMERCE_CLASS_DENY) {
+        ngx_http_commerce_split_refused(c, split, &order, reason);
+
+    } else {
+        ngx_http_commerce_distribution_core->note_reason(c, reason);
+    }
 
     return reason;
 }
@@ -75,6 +95,9 @@ static commerce_reason_t
 ngx_http_commerce_split_verdict(ngx_commerce_case_t *c, ngx_http_commerce_split_conf_t *sc, commerce_split_t *split,
     commerce_order_t *order)
 {
+    uint64_t           version = 0;
+    uint8_t            content[32];
+    commerce_ledger_t  ledger;
     commerce_reason_t  reason;
 
     if (c->body == NULL) {
@@ -84,21 +107,102 @@ ngx_http_commerce_split_verdict(ngx_commerce_case_t *c, ngx_http_commerce_split_
     reason = commerce_split_read(c->body, &sc->map, split);
 
     if (reason == COMMERCE_R(OK)) {
-        reason = ngx_http_commerce_split_order(c, sc, order);
+        reason = ngx_http_commerce_split_order(c, sc, order, &version);
     }
 
     if (reason == COMMERCE_R(OK)) {
         reason = ngx_http_commerce_split_people(c, split);
     }
 
-    return reason == COMMERCE_R(OK)
-           ? commerce_split_judge(split, order, sc->pay_frozen, ngx_http_commerce_get_person, c)
-           : reason;
+    if (reason == COMMERCE_R(OK)) {
+        reason = ngx_http_commerce_split_content(c, split, content);
+    }
+
+    if (reason != COMMERCE_R(OK)) {
+        return reason;
+    }
+
+    ngx_http_commerce_distribution_core->ledger(c, &ledger);
+
+    reason = commerce_ledger_split(&ledger, order, version, split, content, sc->pay_frozen,
+                                   ngx_http_commerce_get_person, c);
+
+    return reason == COMMERCE_R(OK) ? ngx_http_commerce_split_undo(c, split, order) : reason;
+}
+
+
+/* the same number again has to pay the same people the same */
+
+static commerce_reason_t
+ngx_http_commerce_split_content(ngx_commerce_case_t *c, commerce_split_t *split, uint8_t content[32])
+{
+    u_char                     *text, *p;
+    size_t                      size;
+    ngx_uint_t                  i;
+    commerce_split_receiver_t  *receiver;
+
+    size = split->count * (2 * COMMERCE_ID_MAX + NGX_INT64_LEN + 3);
+
+    text = commerce_alloc(&c->arena, size);
+    if (text == NULL) {
+        return COMMERCE_R(INTERNAL);
+    }
+
+    p = text;
+
+    for (i = 0; i < split->count; i++) {
+        receiver = &split->receivers[i];
+
+        p = ngx_slprintf(p, text + size, "%*s\x1f%*s\x1f%L\n", receiver->account.len, receiver->account.data,
+                         ngx_min(receiver->role.len, COMMERCE_ID_MAX), receiver->role.data, receiver->amount);
+    }
+
+    return commerce_keyring_sha256(ngx_http_commerce_distribution_core->keyring(c), text, p - text, content)
+           == COMMERCE_OK ? COMMERCE_R(OK) : COMMERCE_R(INTERNAL);
+}
+
+
+/* its first try: if nobody gets it, or the platform refuses it, it does not count */
+
+static commerce_reason_t
+ngx_http_commerce_split_undo(ngx_commerce_case_t *c, commerce_split_t *split, commerce_order_t *order)
+{
+    ngx_http_commerce_split_undo_t  undo;
+
+    ngx_http_commerce_split_name(&undo.user, order->user);
+    ngx_http_commerce_split_name(&undo.key, order->key);
+    ngx_http_commerce_split_name(&undo.number, split->number);
+
+    return ngx_http_commerce_distribution_core->undo(c, ngx_http_commerce_split_release, &undo, sizeof(undo)) == NGX_OK
+           ? COMMERCE_R(OK) : COMMERCE_R(INTERNAL);
+}
+
+
+static void
+ngx_http_commerce_split_name(ngx_http_commerce_split_name_t *name, commerce_str_t text)
+{
+    name->len = ngx_min(text.len, COMMERCE_ID_MAX);
+    ngx_memcpy(name->data, text.data, name->len);
+}
+
+
+/* a second try that began meanwhile may have reached the platform: then it counts */
+
+static commerce_reason_t
+ngx_http_commerce_split_release(commerce_ledger_t *ledger, void *data)
+{
+    ngx_http_commerce_split_undo_t  *undo = data;
+
+    return commerce_ledger_split_release(ledger, (commerce_str_t) { undo->user.data, undo->user.len },
+                                         (commerce_str_t) { undo->key.data, undo->key.len },
+                                         (commerce_str_t) { undo->number.data, undo->number.len }, 1,
+                                         commerce_string("answer"));
 }
 
 
 static commerce_reason_t
-ngx_http_commerce_split_order(ngx_commerce_case_t *c, ngx_http_commerce_split_conf_t *sc, commerce_order_t *order)
+ngx_http_commerce_split_order(ngx_commerce_case_t *c, ngx_http_commerce_split_conf_t *sc, commerce_order_t *order,
+    uint64_t *version)
 {
     int                     rc;
     ngx_uint_t              several;
@@ -125,8 +229,8 @@ ngx_http_commerce_split_order(ngx_commerce_case_t *c, ngx_http_commerce_split_co
 
     several = 0;
 
-    rc = sc->order.type ? commerce_order_find(&c->reader, number, order, NULL)
-                        : ngx_http_commerce_split_paid(c, number, order, &several);
+    rc = sc->order.type ? commerce_order_find(&c->reader, number, order, version)
+                        : ngx_http_commerce_split_paid(c, number, order, version, &several);
 
     return several ? COMMERCE_R(ORDER_AMBIGUOUS)
            : rc == COMMERCE_OK ? COMMERCE_R(OK)
@@ -139,7 +243,7 @@ ngx_http_commerce_split_order(ngx_commerce_case_t *c, ngx_http_commerce_split_co
 
 static int
 ngx_http_commerce_split_paid(ngx_commerce_case_t *c, commerce_str_t transaction, commerce_order_t *order,
-    ngx_uint_t *several)
+    uint64_t *version, ngx_uint_t *several)
 {
     int                           rc;
     commerce_payment_t            payment;
@@ -148,7 +252,7 @@ ngx_http_commerce_split_paid(ngx_commerce_case_t *c, commerce_str_t transaction,
     rc = commerce_transaction_read(&c->reader, transaction, &owner, NULL);
 
     if (rc != COMMERCE_OK || owner.payment.len == 0) {
-        return rc == COMMERCE_OK ? commerce_order_read(&c->reader, owner.user, owner.key, order, NULL) : rc;
+        return rc == COMMERCE_OK ? commerce_order_read(&c->reader, owner.user, owner.key, order, version) : rc;
     }
 
     rc = commerce_payment_read(&c->reader, owner.payment, &payment, NULL);
@@ -159,7 +263,7 @@ ngx_http_commerce_split_paid(ngx_commerce_case_t *c, commerce_str_t transaction,
 
     *several = payment.order_count > 1;
 
-    return commerce_order_read(&c->reader, payment.orders[0].user, payment.orders[0].key, order, NULL);
+    return commerce_order_read(&c->reader, payment.orders[0].user, payment.orders[0].key, order, version);
 }
 
 
@@ -212,13 +316,10 @@ ngx_http_commerce_split_person(ngx_commerce_case_t *c, commerce_split_receiver_t
 }
 
 
-/*
- * A split that may go on is written before it does; a refused one changes nothing, and is told of as any refusal is.
- * Receivers are told by their place: accounts are openids.
- */
+/* a refused one changes nothing; receivers are told by their place: accounts are openids */
 
 static void
-ngx_http_commerce_split_event(ngx_commerce_case_t *c, commerce_split_t *split, commerce_order_t *order,
+ngx_http_commerce_split_refused(ngx_commerce_case_t *c, commerce_split_t *split, commerce_order_t *order,
     commerce_reason_t reason)
 {
     commerce_write_t            w;
@@ -245,13 +346,7 @@ ngx_http_commerce_split_event(ngx_commerce_case_t *c, commerce_split_t *split, c
     }
 
     commerce_write_text(&w, "reason", commerce_reason(reason)->name);
-
-    if (reason == COMMERCE_R(OK)) {
-        ngx_http_commerce_distribution_core->event_money(c, &w);
-
-    } else {
-        ngx_http_commerce_distribution_core->event_plain(c, &w);
-    }
+    (void) ngx_http_commerce_distribution_core->event_plain(c, &w);
 }
 
 
@@ -424,7 +519,8 @@ ngx_http_commerce_split_complete(ngx_conf_t *cf, ngx_http_commerce_split_conf_t 
         return "needs order= or transaction=, for example order=json:/order_no";
     }
 
-    return sc->map.receivers.len && sc->map.account.len && sc->map.amount.len
+    return sc->map.receivers.len && sc->map.account.len && sc->map.amount.len && sc->map.number.len
            ? NGX_CONF_OK
-           : "json needs receivers=, account= and amount=, for example receivers=/receivers account=/openid amount=/fen";
+           : "json needs receivers=, account=, amount= and number=, for example receivers=/receivers account=/openid "
+             "amount=/fen number=/split_no";
 }

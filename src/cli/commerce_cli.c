@@ -97,6 +97,8 @@ static const commerce_cli_command_t  cli_commands[] = {
       "in doubt: the backend does not have it, its coupons are free" },
     { "order", "approve", commerce_cli_order_approve, "KEY [--user USER] | --id ID",
       "in doubt: it stands as the backend has it, amount and all" },
+    { "split", "release", commerce_cli_split_release, "NUMBER KEY [--user USER] | NUMBER --id ID",
+      "a split that was not carried out: it does not count any more (\"order show\" lists them)" },
     { "explain", "order", commerce_cli_explain_order, "KEY --log LOG... [--language en|zh] [--json]",
       "why an order's sale is whose it is, and what everybody else would have needed" },
     { "explain", "event", commerce_cli_explain_event, "ID --log LOG... [--language en|zh] [--json]",

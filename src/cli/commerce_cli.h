@@ -203,6 +203,7 @@ int commerce_cli_order_show(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_order_list(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_order_confirm(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_order_cancel(commerce_cli_t *cli, int argc, char **argv);
+int commerce_cli_split_release(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_order_refuse(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_order_approve(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_coupon_reconcile(commerce_cli_t *cli, int argc, char **argv);

@@ -169,6 +169,7 @@ check_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data
     case 'M':
     case 'F':
     case 'f':
+    case 't':
         commerce_cli_check_money(check, record, name);
         break;
     case 'x':

@@ -20,6 +20,7 @@ static void money_refund(commerce_cli_check_t *check, const commerce_cli_record_
     const char *name);
 static void money_refund_index(commerce_cli_check_t *check, const commerce_cli_record_t *record,
     const char *name);
+static void money_splits(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name);
 static const commerce_receipt_t *money_receipt(const commerce_order_t *order,
     commerce_str_t payment, commerce_str_t transaction);
 static void money_refunds(commerce_cli_check_t *check, const commerce_order_t *order,
@@ -42,6 +43,9 @@ commerce_cli_check_money(commerce_cli_check_t *check, const commerce_cli_record_
         break;
     case 'f':
         money_refund_index(check, record, name);
+        break;
+    case 't':
+        money_splits(check, record, name);
         break;
     default:
         money_parked(check, record, name);
@@ -252,6 +256,49 @@ money_refund_index(commerce_cli_check_t *check, const commerce_cli_record_t *rec
     }
 
     commerce_cli_check_say(check, "list of refunds, entry \"%s\": leads to no such refund", name);
+}
+
+
+/* whose amounts are sound; they may be above what the order has now: refunds came later */
+static void
+money_splits(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name)
+{
+    unsigned                      i, k;
+    const char                   *separator;
+    commerce_fen_t                shares;
+    commerce_str_t                user, key;
+    commerce_order_t              order;
+    commerce_splits_t             splits;
+    const commerce_split_past_t  *past;
+
+    if (commerce_splits_decode(check->cli->reader.arena, record->value, &splits) != COMMERCE_OK || splits.count == 0) {
+        commerce_cli_check_say(check, "splits of order \"%s\": unreadable", name);
+        return;
+    }
+
+    separator = memchr(record->name.data, COMMERCE_PATH_SEPARATOR, record->name.len);
+    user = record->name;
+    user.len = separator != NULL ? (size_t) (separator - record->name.data) : 0;
+    key.data = separator != NULL ? separator + 1 : record->name.data;
+    key.len = (size_t) (record->name.data + record->name.len - key.data);
+
+    if (commerce_order_read(&check->cli->reader, user, key, &order, NULL) != COMMERCE_OK) {
+        commerce_cli_check_say(check, "splits of order \"%s\": there is no such order", name);
+    }
+
+    for (i = 0; i < splits.count; i++) {
+        past = &splits.past[i];
+
+        for (k = 0, shares = 0; k < past->share_count; k++) {
+            shares += past->shares[k].amount;
+        }
+
+        if (past->amount < shares || past->amount > COMMERCE_FEN_MAX || past->tries == 0
+            || commerce_splits_find(&splits, past->number) != past)
+        {
+            commerce_cli_check_say(check, "splits of order \"%s\": number %u of them does not add up", name, i + 1);
+        }
+    }
 }
 
 

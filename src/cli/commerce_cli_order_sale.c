@@ -12,6 +12,8 @@ static int sale_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, 
 static void sale_write_payments(commerce_write_t *w, const commerce_order_t *order);
 static int sale_write_refunds(commerce_cli_t *cli, commerce_write_t *w,
     const commerce_order_t *order);
+static int sale_write_splits(commerce_cli_t *cli, commerce_write_t *w,
+    const commerce_order_t *order);
 static int sale_write_waiting(commerce_cli_t *cli, commerce_write_t *w,
     const commerce_order_t *order);
 
@@ -76,7 +78,9 @@ commerce_cli_order_sale(commerce_cli_t *cli, commerce_write_t *w, const commerce
     commerce_refund_balance(order, &balance);
     commerce_write_int(w, "refunded", balance.refunded_goods + balance.refunded_rest);
 
-    if (sale_write_refunds(cli, w, order) != COMMERCE_CLI_OK) {
+    if (sale_write_refunds(cli, w, order) != COMMERCE_CLI_OK
+        || sale_write_splits(cli, w, order) != COMMERCE_CLI_OK)
+    {
         return COMMERCE_CLI_FAILED;
     }
 
@@ -151,6 +155,51 @@ sale_write_refunds(commerce_cli_t *cli, commerce_write_t *w, const commerce_orde
 
     return rc == COMMERCE_ABSENT ? COMMERCE_CLI_OK
                                  : commerce_cli_unreadable(cli, "a refund of order", order->key);
+}
+
+
+static int
+sale_write_splits(commerce_cli_t *cli, commerce_write_t *w, const commerce_order_t *order)
+{
+    unsigned                      i, k;
+    commerce_person_t             person;
+    commerce_splits_t             splits;
+    const commerce_split_past_t  *past;
+
+    if (commerce_splits_read(&cli->reader, order->user, order->key, &splits, NULL) == COMMERCE_ERROR) {
+        return commerce_cli_unreadable(cli, "splits of order", order->key);
+    }
+
+    commerce_write_open(w, "splits", '[');
+
+    for (i = 0; i < splits.count; i++) {
+        past = &splits.past[i];
+
+        commerce_write_open(w, NULL, '{');
+        commerce_write_text(w, "number", past->number);
+        commerce_write_int(w, "amount", past->amount);
+        commerce_cli_write_time(w, "time", past->time);
+        commerce_write_int(w, "tries", past->tries);
+        commerce_write_open(w, "tiers", '[');
+
+        for (k = 0; k < past->share_count; k++) {
+            commerce_write_open(w, NULL, '{');
+
+            if (commerce_person_read(&cli->reader, past->shares[k].person, &person, NULL) == COMMERCE_OK) {
+                commerce_write_text(w, "seller", person.id);
+            }
+
+            commerce_write_int(w, "amount", past->shares[k].amount);
+            commerce_write_close(w, '}');
+        }
+
+        commerce_write_close(w, ']');
+        commerce_write_close(w, '}');
+    }
+
+    commerce_write_close(w, ']');
+
+    return COMMERCE_CLI_OK;
 }
 
 

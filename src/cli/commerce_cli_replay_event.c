@@ -41,7 +41,9 @@ commerce_cli_replay_event(commerce_cli_replay_work_t *work, const commerce_cli_e
         { "refund", commerce_cli_replay_order },
         { "attr_revision", commerce_cli_replay_order },
         { "payment", commerce_cli_replay_payment },
-        { "notice", commerce_cli_replay_notice }
+        { "notice", commerce_cli_replay_notice },
+        { "split_check", commerce_cli_replay_split },
+        { "split_release", commerce_cli_replay_split }
     };
 
     run = NULL;

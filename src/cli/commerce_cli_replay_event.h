@@ -108,6 +108,9 @@ void commerce_cli_replay_sale(commerce_cli_t *cli, commerce_txn_t *txn, commerce
 /* a payment's event: its record, its transactions, and what its orders have of it */
 int commerce_cli_replay_payment(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 
+/* commerce_cli_replay_split.c: a split that went on, or that was not carried out */
+int commerce_cli_replay_split(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
+
 /* commerce_cli_replay_notice.c: one that waits, or that all are joined that waited for this */
 int commerce_cli_replay_notice(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 

@@ -19,7 +19,7 @@ static const commerce_split_map_t  wechat = {
 };
 
 static const commerce_split_map_t  own = {
-    .receivers = S("/pay"), .account = S("/who"), .amount = S("/fen"), .role = S("/as"),
+    .receivers = S("/pay"), .account = S("/who"), .amount = S("/fen"), .role = S("/as"), .number = S("/no"),
     .third = { S("/third_leader"), S("/pay/*/three_ratio") }, .third_count = 2
 };
 
@@ -109,7 +109,7 @@ test_read(void)
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        snprintf(text, sizeof(text), "{\"pay\":%s}", cases[i].pay);
+        snprintf(text, sizeof(text), "{\"no\":\"1\",\"pay\":%s}", cases[i].pay);
         is_int(read_as(&own, text, &split), cases[i].reason, "%s: %s", commerce_reason(cases[i].reason)->name.data,
                cases[i].pay);
     }
@@ -117,7 +117,7 @@ test_read(void)
     is_int(read_as(&own, "[]", &split), COMMERCE_R(SPLIT_MALFORMED), "a list is no body");
 
     for (i = 50; i <= 51; i++) {
-        n = (size_t) snprintf(text, sizeof(text), "{\"pay\":[{\"who\":\"m0\",\"fen\":1}");
+        n = (size_t) snprintf(text, sizeof(text), "{\"no\":\"1\",\"pay\":[{\"who\":\"m0\",\"fen\":1}");
 
         for (unsigned k = 1; k < i; k++) {
             n += (size_t) snprintf(text + n, sizeof(text) - n, ",{\"who\":\"m%u\",\"fen\":1}", k);
@@ -139,7 +139,8 @@ test_read(void)
     is_int(split.receivers[1].role.len, 0, "a person has no role");
     ok(commerce_equal(split.number, S("S1")), "its number");
 
-    is_int(read_as(&wechat, "{\"receivers\":[{\"type\":\"X\",\"account\":\"a\",\"amount\":1}]}", &split),
+    is_int(read_as(&own, "{\"pay\":[{\"who\":\"a\",\"fen\":1}]}", &split), COMMERCE_R(SPLIT_MALFORMED), "no number");
+    is_int(read_as(&wechat, "{\"out_order_no\":\"1\",\"receivers\":[{\"type\":\"X\",\"account\":\"a\",\"amount\":1}]}", &split),
            COMMERCE_R(SPLIT_MALFORMED), "another type");
     is_int(split.receiver, 1, "the first one's");
 }
@@ -183,6 +184,9 @@ sell(void)
 }
 
 
+static const uint8_t      content[COMMERCE_FINGERPRINT];
+static commerce_splits_t  past;         /* the order's other splits */
+
 /* pay: pairs of a person's number (negative: a merchant whom nobody knows) and an amount, 0 at the end */
 
 static commerce_reason_t
@@ -210,7 +214,9 @@ judge(bool pay_frozen, const commerce_fen_t *pay)
         }
     }
 
-    return commerce_split_judge(&split, &order, pay_frozen, get, NULL);
+    split.number = S("s1");
+
+    return commerce_split_judge(&split, content, &past, &order, pay_frozen, get, NULL);
 }
 
 #define JUDGE(...)  judge(false, (const commerce_fen_t[]) { __VA_ARGS__, 0, 0 })
@@ -346,6 +352,76 @@ test_plan(void)
 }
 
 
+static void
+test_several(void)
+{
+    unsigned                i;
+    uint8_t                 other[COMMERCE_FINGERPRINT] = { 1 };
+    commerce_split_t        split;
+    commerce_split_share_t  share = { 1, 600 };
+    commerce_split_past_t   before[COMMERCE_SPLITS_MAX];
+
+    memset(before, 0, sizeof(before));
+    before[0] = (commerce_split_past_t) { .number = S("s0"), .tries = 1, .amount = 700, .shares = &share, .share_count = 1 };
+    past = (commerce_splits_t) { before, 1 };
+
+    sell();
+    is_int(JUDGE(1, 2400), COMMERCE_R(OK), "without a plan: 30 % less what he had");
+    is_int(JUDGE(1, 2401), COMMERCE_R(SPLIT_SUM_EXCEEDS_CAP), "... a fen more");
+    is_int(JUDGE(2, 2401), COMMERCE_R(SPLIT_SUM_EXCEEDS_CAP), "... of all tiers");
+    is_int(JUDGE(-1, 9300), COMMERCE_R(OK), "all that is left");
+    is_int(JUDGE(-1, 9301), COMMERCE_R(SPLIT_SUM_EXCEEDS_ORDER), "... a fen more");
+
+    order.terms = (commerce_terms_t) { .plan = 1, .cap = 3000, .cap_all = true };
+    lines[0].rates = lines[1].rates = (commerce_rates_t) { .tier1 = 1000, .tier2 = 500 };
+    is_int(JUDGE(1, 400, 2, 500), COMMERCE_R(OK), "a plan: his own less what he had");
+    is_int(JUDGE(1, 401), COMMERCE_R(SPLIT_SUM_EXCEEDS_CAP), "... a fen more");
+    is_int(JUDGE(-1, 2300), COMMERCE_R(OK), "the cap of all");
+    is_int(JUDGE(-1, 2301), COMMERCE_R(SPLIT_SUM_EXCEEDS_CAP), "... a fen more");
+
+    /* the same number: judged as if it had not gone on */
+
+    before[0].number = S("s1");
+    is_int(JUDGE(1, 1000), COMMERCE_R(SPLIT_REPLAY), "sent again");
+    is_int(JUDGE(1, 1001), COMMERCE_R(SPLIT_SUM_EXCEEDS_CAP), "... is judged");
+    memcpy(before[0].content, other, COMMERCE_FINGERPRINT);
+    is_int(JUDGE(1, 1), COMMERCE_R(SPLIT_KEY_REUSED), "another content");
+
+    /* what is added is found, counted and released */
+
+    memset(&split, 0, sizeof(split));
+    split.number = S("s2");
+    split.count = 2;
+    split.amount = 300;
+    split.receivers[0] = (commerce_split_receiver_t) { .known = true, .person = people[6], .amount = 100 };
+    split.receivers[1] = (commerce_split_receiver_t) { .known = true, .person = people[2], .amount = 200 };
+
+    is_int(commerce_splits_add(arena, &past, &split, content, &order, 7), COMMERCE_OK, "added");
+    is_int(past.count, 2, "two of them");
+    is_int(past.past[1].share_count, 1, "of tiers alone");
+    is_int(past.past[1].shares[0].person, 2, "whose it is");
+    is_int(past.past[1].shares[0].amount, 200, "how much");
+    is_int(commerce_splits_add(arena, &past, &split, content, &order, 8), COMMERCE_OK, "added again");
+    is_int(past.count, 2, "still two");
+    is_int(past.past[1].tries, 2, "tried twice");
+    is_int(past.past[1].time, 7, "at first then");
+    ok(commerce_splits_release(&past, S("s1")), "released");
+    is_int(past.count, 1, "one is left");
+    ok(commerce_equal(past.past[0].number, S("s2")), "the other one");
+    ok(!commerce_splits_release(&past, S("s1")), "there is none any more");
+
+    for (i = 0; i < COMMERCE_SPLITS_MAX; i++) {
+        before[i] = (commerce_split_past_t) { .number = S("x"), .tries = 1 };
+    }
+
+    past = (commerce_splits_t) { before, COMMERCE_SPLITS_MAX };
+    is_int(JUDGE(-1, 1), COMMERCE_R(SPLIT_LIMIT), "50 went on before");
+    past.count--;
+    is_int(JUDGE(-1, 1), COMMERCE_R(OK), "49");
+    past.count = 0;
+}
+
+
 int
 main(void)
 {
@@ -356,6 +432,7 @@ main(void)
     test_payees();
     test_sums();
     test_plan();
+    test_several();
 
     commerce_heap_destroy(heap);
 
