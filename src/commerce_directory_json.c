@@ -176,8 +176,26 @@ int
 commerce_directory_parse(commerce_arena_t *arena, commerce_str_t json, commerce_directory_entry_t *entry,
     commerce_campaign_say_pt say, void *data)
 {
-    commerce_json_t                     *root;
-    commerce_reason_t                    reason;
+    commerce_json_t             *root;
+    commerce_reason_t            reason;
+    commerce_campaign_parser_t   parser = { .arena = arena, .say = say, .data = data };
+
+    reason = commerce_json_parse(arena, json, &root);
+
+    if (reason != COMMERCE_R(OK)) {
+        memset(entry, 0, sizeof(commerce_directory_entry_t));
+        return commerce_campaign_say(&parser, NULL, "%s", reason == COMMERCE_R(INTERNAL)
+                                     ? "out of memory" : "the record is not valid JSON");
+    }
+
+    return commerce_directory_read(arena, root, entry, say, data);
+}
+
+
+int
+commerce_directory_read(commerce_arena_t *arena, commerce_json_t *root, commerce_directory_entry_t *entry,
+    commerce_campaign_say_pt say, void *data)
+{
     commerce_directory_text_t            text = { .entry = entry };
     const commerce_directory_members_t  *kind;
     commerce_campaign_parser_t           parser = {
@@ -186,13 +204,6 @@ commerce_directory_parse(commerce_arena_t *arena, commerce_str_t json, commerce_
 
     memset(entry, 0, sizeof(commerce_directory_entry_t));
     entry->role = COMMERCE_ROLE_CUSTOMER;
-
-    reason = commerce_json_parse(arena, json, &root);
-
-    if (reason != COMMERCE_R(OK)) {
-        return commerce_campaign_say(&parser, NULL, "%s", reason == COMMERCE_R(INTERNAL)
-                                     ? "out of memory" : "the record is not valid JSON");
-    }
 
     if (!commerce_json_is_object(root)) {
         return commerce_campaign_say(&parser, NULL, "the record is not a JSON object");
@@ -645,4 +656,99 @@ commerce_directory_write_time(commerce_write_t *w, const char *name, commerce_ti
 
     commerce_time_format(time, text);
     commerce_write_text(w, name, commerce_cstr(text));
+}
+
+
+bool
+commerce_directory_same(const commerce_directory_entry_t *a, const commerce_directory_entry_t *b)
+{
+    unsigned  i;
+
+    if (a->kind != b->kind || a->role != b->role || a->status != b->status || a->since != b->since
+        || a->transfer != b->transfer || a->field != b->field || a->origin != b->origin || a->closed != b->closed
+        || a->identity_count != b->identity_count || a->shift_count != b->shift_count
+        || !commerce_equal(a->id, b->id) || !commerce_equal(a->upline, b->upline)
+        || !commerce_equal(a->successor, b->successor) || !commerce_equal(a->user, b->user)
+        || !commerce_equal(a->store, b->store) || !commerce_equal(a->person, b->person)
+        || !commerce_equal(a->group, b->group) || !commerce_equal(a->platform, b->platform)
+        || !commerce_equal(a->path, b->path) || !commerce_equal(a->name, b->name))
+    {
+        return false;
+    }
+
+    for (i = 0; i < a->identity_count; i++) {
+        if (!commerce_equal(a->identities[i], b->identities[i])) {
+            return false;
+        }
+    }
+
+    for (i = 0; i < a->shift_count; i++) {
+        if (a->shifts[i].start != b->shifts[i].start || a->shifts[i].end != b->shifts[i].end
+            || !commerce_equal(a->shifts[i].host, b->shifts[i].host))
+        {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+/* names are plain, and values end where a comma or a bracket stands outside of texts and brackets */
+
+bool
+commerce_directory_member(commerce_str_t *rest, commerce_str_t *name, commerce_str_t *value)
+{
+    bool         text;
+    unsigned     depth;
+    const char  *p, *end, *start;
+
+    end = rest->data + rest->len;
+    p = rest->data + 1;                     /* "{" or "," */
+
+    if (rest->len < 2 || *p != '"') {
+        return false;
+    }
+
+    start = ++p;
+
+    while (p < end && *p != '"') {
+        p++;
+    }
+
+    *name = (commerce_str_t) { start, (size_t) (p - start) };
+    start = p + 2;                          /* the quote and the colon */
+
+    for (p = start, text = false, depth = 0; p < end; p++) {
+
+        if (text) {
+            if (*p == '\\') {
+                p++;
+
+            } else if (*p == '"') {
+                text = false;
+            }
+
+        } else if (*p == '"') {
+            text = true;
+
+        } else if (*p == '[' || *p == '{') {
+            depth++;
+
+        } else if (depth == 0 && (*p == ',' || *p == '}')) {
+            break;
+
+        } else if (*p == ']' || *p == '}') {
+            depth--;
+        }
+    }
+
+    if (p >= end) {
+        return false;
+    }
+
+    *value = (commerce_str_t) { start, (size_t) (p - start) };
+    *rest = (commerce_str_t) { p, (size_t) (end - p) };
+
+    return true;
 }

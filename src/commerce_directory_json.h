@@ -76,11 +76,22 @@ int commerce_directory_kind_parse(commerce_str_t name, commerce_directory_kind_t
  */
 int commerce_directory_parse(commerce_arena_t *arena, commerce_str_t json, commerce_directory_entry_t *entry,
     commerce_campaign_say_pt say, void *data);
+/* the same of a text that was parsed already */
+int commerce_directory_read(commerce_arena_t *arena, commerce_json_t *root, commerce_directory_entry_t *entry,
+    commerce_campaign_say_pt say, void *data);
 
 /* bytes of the longest text; a room's with all of its shifts */
 #define COMMERCE_DIRECTORY_JSON_MAX  65536
 
 /* as a value at the top or in an array: parse() reads it back to the same entry; without line feeds */
 void commerce_directory_write(commerce_write_t *w, const commerce_directory_entry_t *entry);
+
+bool commerce_directory_same(const commerce_directory_entry_t *a, const commerce_directory_entry_t *b);
+
+/*
+ * The members of a text that commerce_directory_write() made, one by one: *rest is the text at first.  value is its
+ * JSON.  false at the end.
+ */
+bool commerce_directory_member(commerce_str_t *rest, commerce_str_t *name, commerce_str_t *value);
 
 #endif

@@ -68,6 +68,8 @@ int commerce_person_read(commerce_reader_t *reader, uint64_t number, commerce_pe
 int commerce_person_find(commerce_reader_t *reader, commerce_str_t id, commerce_person_t *person, uint64_t *version);
 int commerce_person_of_user(commerce_reader_t *reader, commerce_str_t user, commerce_person_t *person, uint64_t *version);
 int64_t commerce_person_downlines(commerce_reader_t *reader, uint64_t number);
+/* ... and the transaction applies only while nobody joins or leaves them; COMMERCE_OK, COMMERCE_ERROR */
+int commerce_person_downlines_compare(commerce_reader_t *reader, commerce_txn_t *txn, uint64_t number, int64_t *count);
 int commerce_group_read(commerce_reader_t *reader, uint32_t number, commerce_group_t *group, uint64_t *version);
 int commerce_group_find(commerce_reader_t *reader, commerce_str_t id, commerce_group_t *group, uint64_t *version);
 int commerce_room_read(commerce_reader_t *reader, uint32_t number, commerce_room_t *room, uint64_t *version);
@@ -121,6 +123,9 @@ void commerce_room_write(commerce_txn_t *txn, commerce_str_t shop, const commerc
 void commerce_channel_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_channel_t *channel, uint64_t version);
 void commerce_landing_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_landing_t *landing, uint64_t version);
 void commerce_retail_store_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_retail_store_t *store, uint64_t version);
+/* numbers are not given out again */
+void commerce_landing_remove(commerce_txn_t *txn, commerce_str_t shop, const commerce_landing_t *landing, uint64_t version);
+void commerce_retail_store_remove(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id, uint64_t version);
 void commerce_buyer_write(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t user, const commerce_buyer_t *buyer, uint64_t version);
 void commerce_buyer_remove(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t user, uint64_t version);
 void commerce_campaign_write(commerce_txn_t *txn, commerce_str_t shop, const commerce_campaign_t *campaign, uint64_t version);

@@ -118,6 +118,28 @@ commerce_person_downlines(commerce_reader_t *reader, uint64_t number)
 
 
 int
+commerce_person_downlines_compare(commerce_reader_t *reader, commerce_txn_t *txn, uint64_t number, int64_t *count)
+{
+    uint64_t         version;
+    commerce_str_t   value;
+    commerce_path_t  key;
+
+    *count = 0;
+    commerce_path_number(&key, reader->shop, 'r', number, 10);
+
+    if (commerce_path_get(reader, &key, &value, &version) == COMMERCE_ERROR
+        || commerce_view_counter(reader->view, commerce_path_str(&key), count) != COMMERCE_OK)
+    {
+        return COMMERCE_ERROR;
+    }
+
+    commerce_txn_compare(txn, commerce_path_keep(txn, &key), version);
+
+    return COMMERCE_OK;
+}
+
+
+int
 commerce_person_decode(commerce_arena_t *arena, commerce_str_t value, commerce_person_t *person)
 {
     commerce_decoder_t  d;

@@ -28,6 +28,7 @@ static void commerce_place_encode(commerce_txn_t *txn, commerce_encoder_t *e, ui
     commerce_str_t id, size_t room);
 static void commerce_place_put(commerce_txn_t *txn, commerce_str_t shop, char kind, char index,
     uint32_t number, commerce_str_t id, uint64_t version, commerce_encoder_t *e);
+static void commerce_place_delete(commerce_txn_t *txn, const commerce_path_t *key, uint64_t version);
 static void commerce_room_decode_schedule(commerce_decoder_t *d, commerce_arena_t *arena,
     commerce_room_t *room);
 
@@ -388,6 +389,42 @@ commerce_retail_store_write(commerce_txn_t *txn, commerce_str_t shop,
 
     commerce_path_text(&key, shop, 'S', store->id);
     commerce_path_put(txn, &key, version, commerce_encode_finish(&e));
+}
+
+
+void
+commerce_landing_remove(commerce_txn_t *txn, commerce_str_t shop, const commerce_landing_t *landing,
+    uint64_t version)
+{
+    commerce_path_t  key;
+
+    commerce_path_number(&key, shop, 'j', landing->number, 8);
+    commerce_place_delete(txn, &key, version);
+    commerce_path_unindex(txn, shop, 'J', landing->id);
+}
+
+
+void
+commerce_retail_store_remove(commerce_txn_t *txn, commerce_str_t shop, commerce_str_t id, uint64_t version)
+{
+    commerce_path_t  key;
+
+    commerce_path_text(&key, shop, 'S', id);
+    commerce_place_delete(txn, &key, version);
+}
+
+
+static void
+commerce_place_delete(commerce_txn_t *txn, const commerce_path_t *key, uint64_t version)
+{
+    commerce_str_t  kept;
+
+    kept = commerce_path_keep(txn, key);
+
+    if (kept.len != 0) {
+        commerce_txn_compare(txn, kept, version);
+        commerce_txn_delete(txn, kept);
+    }
 }
 
 

@@ -183,6 +183,7 @@ int commerce_cli_room_schedule(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_channel_put(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_channel_show(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_room_show(commerce_cli_t *cli, int argc, char **argv);
+int commerce_cli_directory_import(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_directory_export(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_campaign_put(commerce_cli_t *cli, int argc, char **argv);
 int commerce_cli_campaign_diff(commerce_cli_t *cli, int argc, char **argv);

@@ -252,13 +252,6 @@ commerce_cli_import_successions(commerce_cli_import_t *plan)
 static void
 import_since(import_t *plan, import_node_t *node)
 {
-    if (node->row->has[COMMERCE_CLI_COLUMN_SINCE]) {
-        node->person.since = node->row->since;
-
-    } else if (node->person.status == COMMERCE_PERSON_ACTIVE) {
-        node->person.since = 0;
-
-    } else if (!node->stored || node->person.status != node->before.status) {
-        node->person.since = plan->now;
-    }
+    node->person.since = commerce_directory_since(node->person.status, node->row->since,
+                                                  node->stored ? &node->before : NULL, plan->now);
 }

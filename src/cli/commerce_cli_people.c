@@ -5,9 +5,7 @@
  */
 
 #include <csv.h>
-#include <stdarg.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "commerce_cli_people.h"
 
@@ -38,7 +36,6 @@ static void people_record(int terminator, void *data);
 static void people_header(people_csv_t *csv);
 static int people_column(commerce_str_t name);
 static void people_row(people_csv_t *csv);
-static commerce_cli_row_t *people_row_add(commerce_cli_people_t *people);
 static void people_cell(people_csv_t *csv, commerce_cli_row_t *row, commerce_cli_column_t column,
     commerce_str_t text);
 static int people_identities(people_csv_t *csv, commerce_cli_row_t *row, commerce_str_t text);
@@ -46,7 +43,6 @@ static void people_words(char *out, size_t size, int count, const char *(*name)(
 static const char *people_role(int i);
 static const char *people_status(int i);
 static const char *people_transfer(int i);
-static int people_summary(commerce_cli_people_t *people, bool dry_run);
 static int people_show(commerce_cli_t *cli, const commerce_person_t *person);
 static int people_get(void *data, uint64_t number, commerce_person_t *person);
 
@@ -60,98 +56,54 @@ int
 commerce_cli_people_import(commerce_cli_t *cli, int argc, char **argv)
 {
     int                    c, rc, dry_run;
+    const char            *tiers;
     commerce_str_t         data;
     commerce_cli_people_t  people;
     struct option          options[] = {
         { "dry-run", no_argument, &dry_run, 1 },
+        { "tiers", required_argument, NULL, 't' },
         { NULL, 0, NULL, 0 }
     };
 
     dry_run = 0;
+    tiers = "strict";
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c != 0) {
+        if (c != 0 && c != 't') {
             return COMMERCE_CLI_USAGE;
         }
+
+        tiers = c == 't' ? optarg : tiers;
     }
 
     if (argc - optind != 1) {
         return COMMERCE_CLI_USAGE;
     }
 
-    memset(&people, 0, sizeof(commerce_cli_people_t));
-    people.cli = cli;
-    people.path = argv[optind];
-
-    if (commerce_cli_shop(cli) != COMMERCE_CLI_OK
-        || commerce_cli_file(cli, people.path, PEOPLE_FILE_MAX, &data) != COMMERCE_CLI_OK
-        || commerce_cli_keys(cli) != COMMERCE_CLI_OK)
-    {
+    if (commerce_cli_people_begin(&people, cli, argv[optind]) != COMMERCE_CLI_OK) {
         return COMMERCE_CLI_FAILED;
     }
 
-    rc = people_read(&people, data);
+    people.dry_run = dry_run;
+    rc = COMMERCE_CLI_FAILED;
 
-    if (rc == COMMERCE_CLI_OK) {
-        rc = commerce_cli_open(cli, !dry_run);
+    if (commerce_cli_people_tiers(&people, tiers) == COMMERCE_CLI_OK
+        && commerce_cli_shop(cli) == COMMERCE_CLI_OK
+        && commerce_cli_file(cli, people.path, PEOPLE_FILE_MAX, &data) == COMMERCE_CLI_OK
+        && commerce_cli_keys(cli) == COMMERCE_CLI_OK
+        && people_read(&people, data) == COMMERCE_CLI_OK
+        && commerce_cli_open(cli, !dry_run) == COMMERCE_CLI_OK)
+    {
+        rc = commerce_cli_people_apply(&people);
     }
 
     if (rc == COMMERCE_CLI_OK) {
-        rc = commerce_cli_people_apply(&people, dry_run);
+        rc = commerce_cli_people_summary(&people);
     }
 
-    if (rc == COMMERCE_CLI_OK) {
-        rc = people_summary(&people, dry_run);
-    }
-
-    free(people.rows);
+    commerce_cli_people_end(&people);
 
     return rc;
-}
-
-
-void
-commerce_cli_people_error(commerce_cli_people_t *people, unsigned line, const char *format, ...)
-{
-    va_list  args;
-
-    if (people->errors++ >= COMMERCE_CLI_ERRORS_SHOWN) {
-        return;
-    }
-
-    alarm(0);
-
-    if (line == 0) {
-        fprintf(stderr, "%s: ", people->path);
-    } else {
-        fprintf(stderr, "%s:%u: ", people->path, line);
-    }
-
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-
-    fputc('\n', stderr);
-}
-
-
-static int
-people_summary(commerce_cli_people_t *people, bool dry_run)
-{
-    size_t  i, counts[COMMERCE_CLI_ROW_OUTCOMES];
-
-    memset(counts, 0, sizeof(counts));
-
-    for (i = 0; i < people->count; i++) {
-        counts[people->rows[i].outcome]++;
-    }
-
-    fprintf(people->cli->out, "%simported %zu, changed %zu, unchanged %zu\n",
-            dry_run ? "nothing is written, it would be: " : "",
-            counts[COMMERCE_CLI_ROW_IMPORTED], counts[COMMERCE_CLI_ROW_CHANGED],
-            counts[COMMERCE_CLI_ROW_UNCHANGED]);
-
-    return COMMERCE_CLI_OK;
 }
 
 
@@ -269,7 +221,7 @@ people_field(void *field, size_t len, void *data)
 
     if (csv->count < PEOPLE_FIELDS) {
         copy = &csv->fields[csv->count];
-        *copy = commerce_copy(csv->people->cli->arena, (commerce_str_t) { field, len });
+        *copy = commerce_copy(commerce_cli_pool_arena(csv->people->pool), (commerce_str_t) { field, len });
         csv->failed = csv->failed || copy->data == NULL;
     }
 
@@ -369,7 +321,7 @@ people_row(people_csv_t *csv)
         return;
     }
 
-    row = people_row_add(csv->people);
+    row = commerce_cli_people_row(csv->people);
     if (row == NULL) {
         csv->failed = true;
         return;
@@ -391,40 +343,13 @@ people_row(people_csv_t *csv)
 }
 
 
-static commerce_cli_row_t *
-people_row_add(commerce_cli_people_t *people)
-{
-    size_t               room;
-    commerce_cli_row_t  *rows;
-
-    if (people->count == people->room) {
-        room = people->room == 0 ? 256 : people->room * 2;
-        rows = realloc(people->rows, room * sizeof(commerce_cli_row_t));
-
-        if (rows == NULL) {
-            return NULL;
-        }
-
-        people->rows = rows;
-        people->room = room;
-    }
-
-    rows = &people->rows[people->count++];
-    memset(rows, 0, sizeof(commerce_cli_row_t));
-
-    return rows;
-}
-
-
 static void
 people_cell(people_csv_t *csv, commerce_cli_row_t *row, commerce_cli_column_t column,
     commerce_str_t text)
 {
     int          rc;
     char         words[256];
-    const char  *shown;
 
-    shown = commerce_cli_text(csv->people->cli, text);
     rc = COMMERCE_OK;
 
     switch (column) {
@@ -450,7 +375,7 @@ people_cell(people_csv_t *csv, commerce_cli_row_t *row, commerce_cli_column_t co
 
         if (rc != COMMERCE_OK) {
             commerce_cli_people_error(csv->people, row->line, "\"%s\" is no %s: it is one of %s",
-                                      shown, people_columns[column], words);
+                                      commerce_cli_text(csv->people->cli, text), people_columns[column], words);
         }
         break;
 
@@ -463,7 +388,7 @@ people_cell(people_csv_t *csv, commerce_cli_row_t *row, commerce_cli_column_t co
 
         if (rc != COMMERCE_OK) {
             commerce_cli_people_error(csv->people, row->line, "\"%s\" is no time: write it as"
-                                      " 2026-11-01T00:00:00Z", shown);
+                                      " 2026-11-01T00:00:00Z", commerce_cli_text(csv->people->cli, text));
         }
         break;
 
@@ -474,8 +399,9 @@ people_cell(people_csv_t *csv, commerce_cli_row_t *row, commerce_cli_column_t co
     default:
         if ((text.len != 0 || column == COMMERCE_CLI_COLUMN_ID) && !commerce_id_valid(text)) {
             commerce_cli_people_error(csv->people, row->line, "\"%s\" is no %s: it has 1 to %d"
-                                      " bytes of UTF-8 without control characters", shown,
-                                      people_columns[column], COMMERCE_ID_MAX);
+                                      " bytes of UTF-8 without control characters",
+                                      commerce_cli_text(csv->people->cli, text), people_columns[column],
+                                      COMMERCE_ID_MAX);
             rc = COMMERCE_ERROR;
         }
 
@@ -496,7 +422,8 @@ people_identities(people_csv_t *csv, commerce_cli_row_t *row, commerce_str_t tex
     size_t           len;
     commerce_str_t   name;
 
-    row->identities = commerce_alloc(csv->people->cli->arena, COMMERCE_IDENTITIES_MAX * sizeof(commerce_str_t));
+    row->identities = commerce_alloc(commerce_cli_pool_arena(csv->people->pool),
+                                     COMMERCE_IDENTITIES_MAX * sizeof(commerce_str_t));
 
     if (row->identities == NULL) {
         csv->failed = true;
