@@ -59,11 +59,12 @@ fuzz_again(commerce_arena_t *arena, commerce_txn_t *txn, uint8_t kind, commerce_
     commerce_order_t     order;
     commerce_coupon_t    coupon;
     commerce_refund_t    refund;
+    commerce_splits_t    splits;
     commerce_campaign_t  campaign;
 
     read = false;
 
-    switch (kind % 4) {
+    switch (kind % 5) {
 
     case 0:
         read = commerce_order_decode(arena, value, &order) == COMMERCE_OK;
@@ -88,6 +89,15 @@ fuzz_again(commerce_arena_t *arena, commerce_txn_t *txn, uint8_t kind, commerce_
 
         if (read) {
             commerce_refund_write(txn, commerce_string("s"), &refund, 0);
+        }
+
+        break;
+
+    case 3:
+        read = commerce_splits_decode(arena, value, &splits) == COMMERCE_OK && splits.count != 0;
+
+        if (read) {
+            commerce_splits_write(txn, commerce_string("s"), commerce_string("u"), commerce_string("k"), &splits, 0);
         }
 
         break;
