@@ -71,6 +71,37 @@ is_deeply([ grep { /number/ } keys %{decode_json((split /\n/, $all)[0])} ], [], 
 like(refused(qw(directory export --kind people)), qr/"people" is no kind: it is one of retail_store, person/, 'no kind');
 like(refused(qw(directory export all)), qr/usage: commerce directory export \[--kind KIND\]/, 'no argument');
 
+# the places' own commands
+
+is($t->cli_ok(qw(landing put autumn --path /pages/autumn)), "landing autumn: number 1, created\n", 'a landing');
+is($t->cli_ok(qw(landing put autumn)), "landing autumn: number 1, unchanged\n", '... stays as it is');
+is($t->cli_ok(qw(landing show autumn)), "landing   autumn\nnumber    1\npath      /pages/autumn\n", '... shown');
+is($t->cli_ok(qw(landing put autumn --path -)), "landing autumn: number 1, changed\n", '... without its path');
+is($t->cli_ok(qw(retail_store put s1 --closed --name), 'Nanjing Road'), "retail_store s1: created\n", 'a retail store');
+is($t->cli_ok(qw(retail_store put s1 --open)), "retail_store s1: changed\n", '... is open');
+is($t->cli_ok(qw(retail_store show s1)), "retail_store  s1\nname          Nanjing Road\nstate         open\n", '... shown');
+is($t->cli_ok(qw(group put g2 --store s1)), "group g2: number 1, changed\n", 'a group in a store');
+is($t->cli_ok(qw(group show g2)), "group     g2\nnumber    1\nleader    -\nstore     s1\n", '... shown');
+$t->cli_ok(qw(group put g2 --store -));
+is($t->cli_ok(qw(room show live1)), <<'TEXT', 'a room with its schedule');
+room      live1
+number    1
+host      lina
+shift     2027-02-01T12:00:00Z 2027-02-01T14:00:00Z anna
+TEXT
+
+is(export('--kind', 'landing') . export('--kind', 'retail_store'), <<'JSON', 'they are exported');
+{"kind":"landing","id":"autumn"}
+{"kind":"retail_store","id":"s1","name":"Nanjing Road","closed":false}
+JSON
+
+like(refused(qw(landing show none)), qr/there is no landing "none" in shop "demo": make it with "commerce landing put"/,
+     'no landing');
+like(refused(qw(landing put a --closed)), qr/usage: commerce landing put ID \[--path PATH\|-\]/, 'a landing is not closed');
+like(refused(qw(retail_store put s2 --open --closed)), qr/usage: commerce retail_store put/, 'open or closed');
+like(refused('landing', 'put', 'a', '--path', "a\nb"), qr/is no path/, 'no path');
+like(refused(qw(room put live1 --store s1)), qr/usage: commerce room put/, 'a room is in no store');
+
 # another shop has its own
 
 is($t->cli_ok('--shop', 'other', 'directory', 'export'), '', 'nothing of this shop in another');

@@ -2,7 +2,8 @@
  * Copyright (C) ngx_commerce authors
  *
  * commerce group, commerce room: where sellers meet buyers.  Both are a number, an id and a person,
- * so one work serves both.
+ * so one work serves both; a group may have a store, and a room's schedule has a command of its own
+ * (commerce_cli_channel.c).
  */
 
 #include "commerce_cli.h"
@@ -15,6 +16,7 @@ typedef struct {
     const char      *role;          /* what its person is called */
     commerce_str_t   id;
     const char      *person;        /* external id, "-" = nobody; NULL = leave as it is */
+    const char      *store;         /* a group's, the same */
     uint64_t         number;
     const char      *outcome;
 } directory_put_t;
@@ -23,17 +25,20 @@ typedef struct {
     uint64_t          number, person, version;
     commerce_group_t  group;        /* of the two the one it is: what is not said stays */
     commerce_room_t   room;
+    commerce_str_t    store;
 } directory_place_t;
 
 
 static int directory_put(commerce_cli_t *cli, int argc, char **argv, directory_put_t *put);
 static int directory_put_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
+static int directory_store(commerce_cli_t *cli, const directory_put_t *put, commerce_str_t *store);
 static int directory_person(commerce_cli_t *cli, const directory_put_t *put, uint64_t *number);
 static int directory_find(commerce_cli_t *cli, const char *kind, commerce_str_t id,
     directory_place_t *place);
 static void directory_write(commerce_cli_t *cli, commerce_txn_t *txn, const directory_put_t *put,
     const directory_place_t *place);
 static int directory_show(commerce_cli_t *cli, int argc, char **argv, directory_put_t *show);
+static int directory_show_rest(commerce_cli_t *cli, const directory_put_t *show, const directory_place_t *place);
 
 
 int
@@ -78,15 +83,16 @@ directory_put(commerce_cli_t *cli, int argc, char **argv, directory_put_t *put)
     int            c;
     struct option  options[] = {
         { put->role, required_argument, NULL, 'p' },
+        { strcmp(put->kind, "group") == 0 ? "store" : NULL, required_argument, NULL, 's' },
         { NULL, 0, NULL, 0 }
     };
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c != 'p') {
+        if (c != 'p' && c != 's') {
             return COMMERCE_CLI_USAGE;
         }
 
-        put->person = optarg;
+        *(c == 'p' ? &put->person : &put->store) = optarg;
     }
 
     if (argc - optind != 1) {
@@ -114,6 +120,7 @@ directory_put_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
 {
     int                rc;
     uint64_t           person;
+    commerce_str_t     store;
     directory_put_t   *put = data;
     directory_place_t  place;
 
@@ -124,12 +131,15 @@ directory_put_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
     }
 
     person = place.person;
+    store = place.store;
 
-    if (put->person != NULL && directory_person(cli, put, &person) != COMMERCE_CLI_OK) {
+    if ((put->person != NULL && directory_person(cli, put, &person) != COMMERCE_CLI_OK)
+        || (put->store != NULL && directory_store(cli, put, &store) != COMMERCE_CLI_OK))
+    {
         return COMMERCE_CLI_FAILED;
     }
 
-    if (rc == COMMERCE_OK && person == place.person) {
+    if (rc == COMMERCE_OK && person == place.person && commerce_equal(store, place.store)) {
         put->number = place.number;
         put->outcome = "unchanged";
         return COMMERCE_CLI_OK;
@@ -147,10 +157,21 @@ directory_put_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data)
     }
 
     place.person = person;
+    place.store = store;
     put->number = place.number;
     directory_write(cli, txn, put, &place);
 
     return COMMERCE_CLI_OK;
+}
+
+
+/* a store need not be known: it is a name */
+static int
+directory_store(commerce_cli_t *cli, const directory_put_t *put, commerce_str_t *store)
+{
+    *store = commerce_string("");
+
+    return strcmp(put->store, "-") == 0 ? COMMERCE_CLI_OK : commerce_cli_id(cli, "store", put->store, store);
 }
 
 
@@ -196,6 +217,7 @@ directory_find(commerce_cli_t *cli, const char *kind, commerce_str_t id, directo
         rc = commerce_group_find(&cli->reader, id, &place->group, &place->version);
         place->number = place->group.number;
         place->person = place->group.leader;
+        place->store = place->group.store;
         return rc;
     }
 
@@ -219,6 +241,7 @@ directory_write(commerce_cli_t *cli, commerce_txn_t *txn, const directory_put_t 
         group.number = (uint32_t) place->number;
         group.id = put->id;
         group.leader = place->person;
+        group.store = place->store;
         commerce_group_write(txn, cli->shop, &group, place->version);
         return;
     }
@@ -268,6 +291,31 @@ directory_show(commerce_cli_t *cli, int argc, char **argv, directory_put_t *show
 
     fprintf(cli->out, "%-10s%.*s\n%-10s%llu\n%-10s%.*s\n", show->kind, commerce_cli_arg(show->id),
             "number", (unsigned long long) place.number, show->role, commerce_cli_arg(person));
+
+    return directory_show_rest(cli, show, &place);
+}
+
+
+static int
+directory_show_rest(commerce_cli_t *cli, const directory_put_t *show, const directory_place_t *place)
+{
+    unsigned        i;
+    commerce_str_t  host;
+
+    if (strcmp(show->kind, "group") == 0) {
+        fprintf(cli->out, "store     %.*s\n",
+                commerce_cli_arg(place->store.len != 0 ? place->store : commerce_string("-")));
+    }
+
+    for (i = 0; i < place->room.shift_count; i++) {
+
+        if (commerce_cli_person_name(cli, place->room.shifts[i].host, &host) != COMMERCE_CLI_OK) {
+            return COMMERCE_CLI_FAILED;
+        }
+
+        fprintf(cli->out, "shift     %s", commerce_cli_time(cli, place->room.shifts[i].start));
+        fprintf(cli->out, " %s %.*s\n", commerce_cli_time(cli, place->room.shifts[i].end), commerce_cli_arg(host));
+    }
 
     return COMMERCE_CLI_OK;
 }
