@@ -194,6 +194,13 @@
     X(GUARD_REFUSED,             DENY, 403, "")                                 \
     X(METHOD_NOT_ALLOWED,        DENY, 405, "")                                 \
     X(SUBREQUEST_REFUSED,        DENY, 403, "")                                 \
+    /* the directory's API */                                                   \
+    X(ADMIN_NOT_LOCAL,           DENY, 403, "")                                 \
+    X(DIRECTORY_UNKNOWN,         DENY, 404, "")                                 \
+    X(DIRECTORY_KEPT,            DENY, 405, "")                                 \
+    X(DIRECTORY_CHANGED,         DENY, 412, "")                                 \
+    X(DIRECTORY_REFUSED,         DENY, 422, "")                                 \
+    X(DIRECTORY_UNCONDITIONAL,   DENY, 428, "")                                 \
     /* the store */                                                             \
     X(STORE_UNAVAILABLE,         DENY, 503, "")                                 \
     X(STORE_UNKNOWN,             DENY, 503, "")                                 \

@@ -25,6 +25,7 @@ my %in_place = (
     'commerce-order-simple.conf' => ['commerce-order-simple'],
     'commerce-order-cart.conf'   => ['commerce-order-cart'],
     'commerce-status.conf'       => ['commerce-status'],
+    'commerce-admin.conf'        => ['commerce-admin'],
     'commerce-share.conf'        => ['commerce-share'],
     'commerce-join.conf'         => ['commerce-join'],
     'commerce-conduct.conf'      => ['commerce-conduct'],

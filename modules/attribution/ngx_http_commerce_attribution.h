@@ -15,6 +15,7 @@
  *   ngx_http_commerce_explain_recent.c      ... and the latest of them for the status
  *   ngx_http_commerce_share.c               commerce_share
  *   ngx_http_commerce_revise.c              commerce_order_revise
+ *   ngx_http_commerce_admin.c               commerce_admin
  */
 
 #ifndef NGX_HTTP_COMMERCE_ATTRIBUTION_H
@@ -145,6 +146,7 @@ commerce_reason_t ngx_http_commerce_conduct_bind(ngx_http_commerce_attribution_t
 commerce_self_purchase_t ngx_http_commerce_conduct_self(ngx_http_commerce_attribution_t *a);
 void ngx_http_commerce_conduct_winner(ngx_http_commerce_attribution_t *a, int first);
 char *ngx_http_commerce_crawler_token(ngx_conf_t *cf, ngx_str_t *word, size_t prefix, commerce_str_t *token);
+char *ngx_http_commerce_admin_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_commerce_revise_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_commerce_share_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

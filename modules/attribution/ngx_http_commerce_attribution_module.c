@@ -76,6 +76,13 @@ static ngx_command_t  ngx_http_commerce_attribution_commands[] = {
       0,
       NULL },
 
+    { ngx_string("commerce_admin"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
+      ngx_http_commerce_admin_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 

@@ -29,7 +29,7 @@
 
 #define NGX_COMMERCE_VERSION  "0.1.0"
 #define NGX_COMMERCE_MAGIC    0x4e434f4d
-#define NGX_COMMERCE_ABI      5             /* changes whenever this header or a struct below it does */
+#define NGX_COMMERCE_ABI      6             /* changes whenever this header or a struct below it does */
 
 typedef struct ngx_commerce_case_s  ngx_commerce_case_t;
 
@@ -154,6 +154,8 @@ struct ngx_commerce_case_s {
 
     commerce_str_t            answer;           /* an action's JSON */
     ngx_uint_t                status;           /* ... and its HTTP status */
+    commerce_str_t            etag;             /* ... and its ETag, quotes included; empty = none */
+    commerce_str_t            errors;           /* of a refusal: a JSON array of sentences; empty = none */
 
     unsigned                  verified:1;       /* user is */
     unsigned                  touched:1;        /* touches were collected */
@@ -334,6 +336,39 @@ static ngx_inline commerce_str_t
 ngx_commerce_str(ngx_str_t s)
 {
     return (commerce_str_t) { (const char *) s.data, s.len };
+}
+
+
+/* does the request come over loopback or a unix socket?  (An address that realip replaced counts.) */
+static ngx_inline ngx_uint_t
+ngx_commerce_local(ngx_http_request_t *r)
+{
+    struct sockaddr_in   *sin;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    switch (r->connection->sockaddr->sa_family) {
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) r->connection->sockaddr;
+        return (ntohl(sin->sin_addr.s_addr) >> 24) == 127;
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) r->connection->sockaddr;
+        return IN6_IS_ADDR_LOOPBACK(&sin6->sin6_addr)
+               || (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr) && sin6->sin6_addr.s6_addr[12] == 127);
+#endif
+
+#if (NGX_HAVE_UNIX_DOMAIN)
+    case AF_UNIX:
+        return 1;
+#endif
+
+    default:
+        return 0;
+    }
 }
 
 #endif

@@ -12,6 +12,7 @@ static ngx_int_t ngx_commerce_answer_send(ngx_http_request_t *r, ngx_uint_t stat
     ngx_str_t body);
 static ngx_uint_t ngx_commerce_answer_error_page(ngx_http_request_t *r, ngx_uint_t status);
 static ngx_int_t ngx_commerce_answer_retry_after(ngx_http_request_t *r, time_t seconds);
+static ngx_int_t ngx_commerce_answer_etag(ngx_http_request_t *r, commerce_str_t etag);
 static commerce_str_t ngx_commerce_answer_title(ngx_uint_t status);
 
 
@@ -21,6 +22,7 @@ ngx_int_t
 ngx_commerce_answer_denied(ngx_http_request_t *r, commerce_reason_t reason)
 {
     char                          *buffer;
+    size_t                         size;
     int64_t                        len;
     ngx_str_t                      body, type = ngx_string("application/problem+json");
     commerce_write_t               w;
@@ -44,17 +46,24 @@ ngx_commerce_answer_denied(ngx_http_request_t *r, commerce_reason_t reason)
         return info->status;
     }
 
-    buffer = ngx_palloc(r->pool, 512);
+    size = 512 + (ctx ? ctx->c.errors.len : 0);
+
+    buffer = ngx_palloc(r->pool, size);
     if (buffer == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    commerce_write_start(&w, buffer, 512);
+    commerce_write_start(&w, buffer, size);
     commerce_write_open(&w, NULL, '{');
     commerce_write_text(&w, "type", commerce_string("about:blank"));
     commerce_write_text(&w, "title", ngx_commerce_answer_title(info->status));
     commerce_write_int(&w, "status", info->status);
     commerce_write_text(&w, "code", ctx && ctx->c.candid ? info->name : info->public_code);
+
+    if (ctx && ctx->c.errors.len) {
+        commerce_write_raw(&w, "errors", ctx->c.errors);
+    }
+
     commerce_write_close(&w, '}');
     len = commerce_write_finish(&w);
 
@@ -84,6 +93,10 @@ ngx_commerce_answer_handler(ngx_http_request_t *r)
     if (ctx == NULL || ctx->c.answer.len == 0) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "commerce: an action's location was reached without its action");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->c.etag.len && ngx_commerce_answer_etag(r, ctx->c.etag) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -161,6 +174,30 @@ ngx_commerce_answer_retry_after(ngx_http_request_t *r, time_t seconds)
 }
 
 
+static ngx_int_t
+ngx_commerce_answer_etag(ngx_http_request_t *r, commerce_str_t etag)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+    ngx_str_set(&h->key, "ETag");
+    h->value.data = (u_char *) etag.data;
+    h->value.len = etag.len;
+
+    r->headers_out.etag = h;
+
+    return NGX_OK;
+}
+
+
 static commerce_str_t
 ngx_commerce_answer_title(ngx_uint_t status)
 {
@@ -170,9 +207,11 @@ ngx_commerce_answer_title(ngx_uint_t status)
     case 404: return commerce_string("Not Found");
     case 405: return commerce_string("Method Not Allowed");
     case 409: return commerce_string("Conflict");
+    case 412: return commerce_string("Precondition Failed");
     case 413: return commerce_string("Content Too Large");
     case 415: return commerce_string("Unsupported Media Type");
     case 422: return commerce_string("Unprocessable Content");
+    case 428: return commerce_string("Precondition Required");
     case 429: return commerce_string("Too Many Requests");
     case 503: return commerce_string("Service Unavailable");
     default:  return commerce_string("Internal Server Error");

@@ -356,6 +356,8 @@ ngx_commerce_judge(ngx_commerce_ctx_t *ctx)
     c->conduct = 0;
     c->conduct_denied = 0;
     c->candid = 0;
+    c->etag = commerce_string("");
+    c->errors = commerce_string("");
     c->undo.handler = NULL;
 
     reason = ngx_commerce_who(ctx);

@@ -8,7 +8,6 @@
 
 
 static ngx_int_t ngx_http_commerce_status_handler(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_commerce_status_local(ngx_http_request_t *r);
 static ngx_int_t ngx_http_commerce_status_preconfiguration(ngx_conf_t *cf);
 static void *ngx_http_commerce_status_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_commerce_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -80,7 +79,7 @@ ngx_http_commerce_status_handler(ngx_http_request_t *r)
 
     scf = ngx_http_get_module_loc_conf(r, ngx_http_commerce_status_module);
 
-    if (!scf->public && !ngx_http_commerce_status_local(r)) {
+    if (!scf->public && !ngx_commerce_local(r)) {
         return NGX_HTTP_FORBIDDEN;
     }
 
@@ -95,38 +94,6 @@ ngx_http_commerce_status_handler(ngx_http_request_t *r)
     r->headers_out.content_type_lowcase = NULL;
 
     return ngx_http_send_response(r, NGX_HTTP_OK, &type, &cv);
-}
-
-
-static ngx_uint_t
-ngx_http_commerce_status_local(ngx_http_request_t *r)
-{
-    struct sockaddr_in  *sin;
-#if (NGX_HAVE_INET6)
-    struct sockaddr_in6  *sin6;
-#endif
-
-    switch (r->connection->sockaddr->sa_family) {
-
-    case AF_INET:
-        sin = (struct sockaddr_in *) r->connection->sockaddr;
-        return (ntohl(sin->sin_addr.s_addr) >> 24) == 127;
-
-#if (NGX_HAVE_INET6)
-    case AF_INET6:
-        sin6 = (struct sockaddr_in6 *) r->connection->sockaddr;
-        return IN6_IS_ADDR_LOOPBACK(&sin6->sin6_addr)
-               || (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr) && sin6->sin6_addr.s6_addr[12] == 127);
-#endif
-
-#if (NGX_HAVE_UNIX_DOMAIN)
-    case AF_UNIX:
-        return 1;
-#endif
-
-    default:
-        return 0;
-    }
 }
 
 

@@ -29,7 +29,7 @@ typedef struct {
     uint64_t  applied, known;       /* events; known: the copy had them already */
     uint64_t  coupons, orders;      /* records that were changed or made */
     uint64_t  unknown_buyers;       /* orders kept under a pseudonym */
-    uint64_t  bindings, joins;      /* told of, and not made again */
+    uint64_t  bindings, joins, directory;   /* told of, and not made again */
     uint64_t  others;               /* money events that tell of nothing that replaying restores */
     uint64_t  trimmed;              /* events for the log which the log has already */
     uint64_t  salvaged;             /* events of the replaced store's outbox that the log does not have */

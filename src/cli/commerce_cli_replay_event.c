@@ -58,6 +58,7 @@ commerce_cli_replay_event(commerce_cli_replay_work_t *work, const commerce_cli_e
         replay->others++;
         replay->bindings += commerce_equal(event->type, commerce_string("bind"));
         replay->joins += commerce_equal(event->type, commerce_string("join"));
+        replay->directory += commerce_equal(event->type, commerce_string("directory"));
         return commerce_equal(event->type, commerce_string("erase")) ? replay_erased(work, event) : COMMERCE_CLI_OK;
     }
 

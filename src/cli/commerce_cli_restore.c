@@ -515,6 +515,11 @@ restore_report(commerce_cli_t *cli, restore_t *restore)
                 (unsigned long long) replay->bindings, (unsigned long long) replay->joins);
     }
 
+    if (replay->directory != 0) {
+        fprintf(cli->out, "not made again: %llu changes of the directory through commerce_admin: import it\n",
+                (unsigned long long) replay->directory);
+    }
+
     if (replay->salvaged != 0) {
         fprintf(cli->out, "%llu events of what is replaced were not in the log yet: they are replayed, and will be"
                 " written to it\n", (unsigned long long) replay->salvaged);
