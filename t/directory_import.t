@@ -206,6 +206,11 @@ is(import_ok(qq({"kind":"person","id":"k1","user":"u-k1"}\n)), "imported 0, chan
 like(refused(qq({"kind":"person","id":"k1","role":"koc","upline":"rosa"}\n)), qr/^1: person "k2" would be 3 deep/m,
      '... unless somebody above is moved');
 
+my $csv = $t->write_file('deep.csv', "id,upline\nv3,v2\nv2,v1\nv1,\n");
+
+isnt(($t->cli('people', 'import', $csv))[0], 0, 'a tree of three as CSV');
+is($t->cli_ok('people', 'import', $csv, '--tiers', 'pay'), "imported 3, changed 0, unchanged 0\n", '... where it may be');
+
 # a leaver's successor may be new, and stand below him
 
 is(import_ok(<<'JSON'), "imported 2, changed 1, unchanged 0\n", 'a downline who is new succeeds the leaver');

@@ -387,6 +387,8 @@ cli_help(FILE *to)
             "people import: columns in any order, id required; an empty role or status and a\n"
             "  column that is missing leave a person as it is (new: customer, active); an empty\n"
             "  upline or user means none\n"
+            "directory import: a line says all of its record, and records that are not in the file stay;\n"
+            "  --diff writes nothing and shows what would change\n"
             "coupon import: the same file goes on where an earlier run ended; --anew leaves the\n"
             "  unfinished import of another file; --errors shows more than 20 lines\n"
             "coupon reconcile: columns in any order: state (placed, paid, cancelled or absent), key (and its\n"

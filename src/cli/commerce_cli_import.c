@@ -142,15 +142,20 @@ import_plan(import_t *plan)
         return rc;
     }
 
+    /* millions are sorted: each step has the guard's time for itself */
+
+    commerce_cli_alive(plan->cli);
     import_fields(plan);
     commerce_cli_import_tree(plan);
     import_users(plan);
     commerce_cli_import_successions(plan);
+    commerce_cli_alive(plan->cli);
 
     if (commerce_cli_import_names(plan) != COMMERCE_CLI_OK) {
         return COMMERCE_CLI_FAILED;
     }
 
+    commerce_cli_alive(plan->cli);
     commerce_cli_import_depths(plan);
 
     return COMMERCE_CLI_OK;
