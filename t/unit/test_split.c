@@ -296,7 +296,7 @@ test_sums(void)
     order.refund_count = 1;
     is_int(JUDGE(-1, 6000), COMMERCE_R(OK), "what a refund left");
     is_int(JUDGE(-1, 6001), COMMERCE_R(SPLIT_AFTER_REFUND), "... a fen more");
-    is_int(JUDGE(1, 1800), COMMERCE_R(OK), "30 % of what it left");
+    is_int(JUDGE(1, 1800), COMMERCE_R(OK), "30 %% of what it left");
     is_int(JUDGE(1, 1801), COMMERCE_R(SPLIT_SUM_EXCEEDS_CAP), "... a fen more");
 
     sell();
@@ -366,7 +366,7 @@ test_several(void)
     past = (commerce_splits_t) { before, 1 };
 
     sell();
-    is_int(JUDGE(1, 2400), COMMERCE_R(OK), "without a plan: 30 % less what he had");
+    is_int(JUDGE(1, 2400), COMMERCE_R(OK), "without a plan: 30 %% less what he had");
     is_int(JUDGE(1, 2401), COMMERCE_R(SPLIT_SUM_EXCEEDS_CAP), "... a fen more");
     is_int(JUDGE(2, 2401), COMMERCE_R(SPLIT_SUM_EXCEEDS_CAP), "... of all tiers");
     is_int(JUDGE(-1, 9300), COMMERCE_R(OK), "all that is left");
