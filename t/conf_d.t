@@ -27,6 +27,7 @@ my %in_place = (
     'commerce-status.conf'       => ['commerce-status'],
     'commerce-admin.conf'        => ['commerce-admin'],
     'commerce-share.conf'        => ['commerce-share'],
+    'commerce-split.conf'        => ['commerce-split'],
     'commerce-join.conf'         => ['commerce-join'],
     'commerce-conduct.conf'      => ['commerce-conduct'],
     'commerce-live-room.conf'    => ['commerce-live-room'],
@@ -43,7 +44,7 @@ for my $file (sort CORE::keys %in_place) {
     $t->conf_ok(wrap('commerce-server', @{$in_place{$file}}), "$file loads");
 }
 
-$t->conf_ok(wrap(map { "commerce-$_" } qw(server order-paid after-sale order-cart status share join live-room claim counter conduct
+$t->conf_ok(wrap(map { "commerce-$_" } qw(server order-paid after-sale order-cart status share split join live-room claim counter conduct
                                           guard)),
     'all of them together');
 

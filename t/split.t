@@ -156,7 +156,10 @@ sub passes
     my $answer = split_answer($body);
 
     is($answer->code // '', '', "$name: goes on") or diag $answer->body;
-    is(scalar(() = $t->received), $before + 1, '... and arrives');
+    my @received = $t->received;
+    is(scalar @received, $before + 1, '... and arrives');
+    is_deeply([ json()->decode($received[-1]{body}), grep { /commerce/ } keys %{$received[-1]{headers}} ], [ $body ],
+              '... as it came');
     release($transaction, $body->{out_order_no});
 }
 

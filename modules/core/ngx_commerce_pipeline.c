@@ -857,7 +857,13 @@ ngx_commerce_decide(ngx_commerce_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    if (ngx_commerce_strip(c->request) != NGX_OK || ngx_commerce_headers_push(ctx) != NGX_OK) {
+    if (ngx_commerce_strip(c->request) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* whoever gets what was checked is no backend of the shop's, perhaps: it goes on as it came */
+
+    if (!ctx->checked && ngx_commerce_headers_push(ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
