@@ -16,6 +16,7 @@
 #define IMPORT_RECORDS     12       /* written for one person, at most */
 #define IMPORT_PIECE       (COMMERCE_CLI_PIECE / IMPORT_RECORDS)
 #define IMPORT_NUMBER_MAX  COMMERCE_TOKEN_SELLER_MAX
+#define IMPORT_ATTEMPTS    8        /* of one piece */
 
 
 typedef commerce_cli_import_node_t  import_node_t;
@@ -26,6 +27,7 @@ static bool import_changed(const import_node_t *node);
 static int import_write_all(import_t *plan, bool late, bool *progress);
 static void import_reopen(import_t *plan, size_t first, bool late);
 static int import_piece(import_t *plan, bool late, size_t first, size_t last);
+static int import_piece_once(import_t *plan, bool late, size_t first, size_t last, bool *stale);
 static int import_piece_txn(import_t *plan, commerce_txn_t *txn, bool late, size_t first, size_t last);
 static int import_person(import_t *plan, commerce_txn_t *txn, import_node_t *node);
 static void import_hold(import_node_t *node, commerce_person_t *person);
@@ -155,8 +157,29 @@ import_reopen(import_t *plan, size_t first, bool late)
 }
 
 
+/*
+ * Whoever else takes numbers makes it a conflict: a million persons are not planned anew for that.  What has really
+ * changed conflicts again, or is seen by the guards.
+ */
 static int
 import_piece(import_t *plan, bool late, size_t first, size_t last)
+{
+    int       rc;
+    bool      stale;
+    unsigned  attempt;
+
+    for (attempt = 0, rc = COMMERCE_CLI_AGAIN, stale = false; rc == COMMERCE_CLI_AGAIN && !stale; attempt++) {
+        rc = import_piece_once(plan, late, first, last, &stale);
+        stale = stale || attempt == IMPORT_ATTEMPTS;
+    }
+
+    return rc;
+}
+
+
+/* *stale: the plan is of a directory that was */
+static int
+import_piece_once(import_t *plan, bool late, size_t first, size_t last, bool *stale)
 {
     int               rc;
     commerce_txn_t    txn;
@@ -173,6 +196,7 @@ import_piece(import_t *plan, bool late, size_t first, size_t last)
 
     if (rc == COMMERCE_CLI_OK) {
         rc = import_piece_txn(plan, &txn, late, first, last);
+        *stale = rc == COMMERCE_CLI_AGAIN;
     }
 
     commerce_cli_view_end(plan->cli);
@@ -196,6 +220,11 @@ import_piece_txn(import_t *plan, commerce_txn_t *txn, bool late, size_t first, s
 
     for (i = first; i < last && !late; i++) {
         plan->work[i]->piece = plan->piece;
+        plan->work[i]->held = false;
+
+        if (!plan->work[i]->stored) {
+            plan->work[i]->person.number = 0;       /* what a try before took was not given */
+        }
     }
 
     for (i = first; i < last; i++) {
