@@ -201,6 +201,12 @@ typedef commerce_reason_t (*ngx_commerce_action_pt)(ngx_commerce_case_t *c, void
 typedef commerce_reason_t (*ngx_commerce_check_pt)(ngx_commerce_case_t *c, void *conf);
 
 /*
+ * Looks at an upstream's JSON answer while it goes to the client: in a location, and below, where response() said so.
+ * Answers that are encoded, or longer than 64 KB, are not shown.
+ */
+typedef void (*ngx_commerce_response_pt)(ngx_commerce_case_t *c, commerce_json_t *root, void *conf);
+
+/*
  * Members of a module's own in the status: shop is one of the configured shops (they go into its object), or
  * empty (into the top object).
  */
@@ -244,6 +250,7 @@ typedef struct {
     ngx_int_t  (*action)(ngx_conf_t *cf, ngx_uint_t methods, ngx_commerce_action_pt handler, void *conf);
     /* of the location in cf: every request with a body, and all but GET, HEAD, OPTIONS */
     ngx_int_t  (*check)(ngx_conf_t *cf, ngx_commerce_check_pt handler, void *conf);
+    ngx_int_t  (*response)(ngx_conf_t *cf, ngx_commerce_response_pt handler, void *conf);
     void       (*note)(ngx_conf_t *cf);     /* the directive in cf->args joins the configuration's hash */
     char      *(*source)(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t allowed, ngx_commerce_source_t *source);
     char      *(*invalid)(ngx_conf_t *cf, ngx_str_t *word, const char *allowed);    /* a wrong word */
@@ -259,6 +266,8 @@ typedef struct {
     commerce_str_t     (*pseudonym)(ngx_commerce_case_t *c);   /* of the user; computed once */
     commerce_credit_t  *(*credit)(ngx_commerce_case_t *c);     /* of the order's or the page's winner; NULL = house */
     void               (*note_reason)(ngx_commerce_case_t *c, commerce_reason_t reason);
+    /* what would be refused, but goes on: counted, and told as would_deny; c->detail says more */
+    void               (*object)(ngx_commerce_case_t *c, commerce_reason_t reason);
     /* for actions: touches as on a page, bound and credited (c->credits, c->group, c->room) */
     commerce_reason_t  (*attribute)(ngx_commerce_case_t *c);
     void               (*ledger)(ngx_commerce_case_t *c, commerce_ledger_t *ledger);   /* of this case */

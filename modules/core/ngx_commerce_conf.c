@@ -217,6 +217,11 @@ ngx_commerce_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_commerce_conduct_merge(prev, conf);
     ngx_conf_merge_ptr_value(conf->strip, prev->strip, NULL);
 
+    if (conf->response == NULL) {
+        conf->response = prev->response;
+        conf->response_conf = prev->response_conf;
+    }
+
     if (conf->user.type == 0) {
         conf->user = prev->user;
         conf->user_verified = prev->user_verified;

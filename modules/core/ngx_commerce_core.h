@@ -17,6 +17,7 @@
  *   ngx_commerce_step.c       steps of orders that no request waits for
  *   ngx_commerce_undo.c       what was written for a request that was not carried out
  *   ngx_commerce_outcome.c    what the upstream answered; filters
+ *   ngx_commerce_response.c   JSON answers that a plugin looks at
  *   ngx_commerce_headers.c    verdict headers in, client copies out
  *   ngx_commerce_source.c     facts of the request
  *   ngx_commerce_executor.c   transactions on the thread pool: group commit, deadline
@@ -138,6 +139,8 @@ typedef struct {
     void                     *action_conf;
     ngx_uint_t                action_methods;   /* NGX_HTTP_POST, ...; others get a 405 */
     unsigned                  action_body:1;    /* the action reads the body */
+    ngx_commerce_response_pt  response;     /* looks at answers; NULL: nobody does */
+    void                     *response_conf;
     ngx_commerce_check_pt     check;        /* never inherited; beside an order or an action: none */
     void                     *check_conf;
     unsigned                  exempt:1;     /* answers by itself and is not judged: the status */
@@ -203,6 +206,8 @@ struct ngx_commerce_ctx_s {
     commerce_str_t            body_text;
     u_char                   *collected;    /* start of the upstream's answer */
     size_t                    collected_len, collected_size;
+    u_char                   *answer;       /* what of it a plugin looks at; NULL: nothing */
+    size_t                    answer_len, answer_size;
     unsigned                  collecting:1;
     unsigned                  collected_all:1;
     unsigned                  responded:1;  /* the upstream's own header came by */
@@ -357,6 +362,11 @@ commerce_reason_t ngx_commerce_coupons_judge(ngx_commerce_ctx_t *ctx);
 /* ngx_commerce_step.c */
 void ngx_commerce_step_init(void);
 ngx_int_t ngx_commerce_order_step(ngx_commerce_step_t *step);
+
+/* ngx_commerce_response.c */
+void ngx_commerce_response_init(void);
+ngx_int_t ngx_commerce_response(ngx_conf_t *cf, ngx_commerce_response_pt handler, void *conf);
+void ngx_commerce_api_object(ngx_commerce_case_t *c, commerce_reason_t reason);
 
 /* ngx_commerce_undo.c */
 ngx_int_t ngx_commerce_undo(ngx_commerce_case_t *c, ngx_commerce_undo_pt handler, const void *data, size_t size);

@@ -210,6 +210,7 @@ static const ngx_commerce_api_t  ngx_commerce_api = {
     ngx_commerce_api_stage,
     ngx_commerce_action,
     ngx_commerce_check,
+    ngx_commerce_response,
     ngx_commerce_note,
     ngx_commerce_source_compile,
     ngx_commerce_invalid,
@@ -222,6 +223,7 @@ static const ngx_commerce_api_t  ngx_commerce_api = {
     ngx_commerce_api_pseudonym,
     ngx_commerce_credit,
     ngx_commerce_note_reason,
+    ngx_commerce_api_object,
     ngx_commerce_api_attribute,
     ngx_commerce_api_ledger,
     ngx_commerce_undo,
@@ -375,6 +377,7 @@ ngx_commerce_postconfiguration(ngx_conf_t *cf)
 
     ngx_commerce_headers_init();
     ngx_commerce_outcome_init();
+    ngx_commerce_response_init();
 
     return NGX_OK;
 }

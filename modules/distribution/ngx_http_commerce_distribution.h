@@ -6,6 +6,7 @@
  *   ngx_http_commerce_distribution_module.c  the module, its stage, commerce_tiers, commerce_join
  *   ngx_http_commerce_commission.c           commerce_commission
  *   ngx_http_commerce_split.c                commerce_split
+ *   ngx_http_commerce_third_tier.c           commerce_third_tier
  */
 
 #ifndef NGX_HTTP_COMMERCE_DISTRIBUTION_H
@@ -30,6 +31,9 @@ int ngx_http_commerce_get_person(void *data, uint64_t number, commerce_person_t 
 
 /* ngx_http_commerce_split.c */
 char *ngx_http_commerce_split_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* ngx_http_commerce_third_tier.c */
+char *ngx_http_commerce_third_tier_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* ngx_http_commerce_commission.c */
 ngx_uint_t ngx_http_commerce_nothing(commerce_str_t text);     /* what storefronts write where nothing is paid */

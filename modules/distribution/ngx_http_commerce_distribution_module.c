@@ -58,6 +58,13 @@ static ngx_command_t  ngx_http_commerce_distribution_commands[] = {
       0,
       NULL },
 
+    { ngx_string("commerce_third_tier"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_commerce_third_tier_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("commerce_join"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
       ngx_http_commerce_join_directive,
