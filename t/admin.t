@@ -120,6 +120,7 @@ refused(request('GET', 'person/nobody'), 404, 'DIRECTORY_UNKNOWN', undef, 'nobod
 refused(request('GET', 'people/rosa'), 404, 'DIRECTORY_UNKNOWN', undef, 'no kind');
 refused(request('GET', $_), 404, 'DIRECTORY_UNKNOWN', undef, "no record: $_") for '/admin/', 'person', 'person/', 'person/a%01';
 refused(request('POST', 'person/rosa', body => {}), 405, 'METHOD_NOT_ALLOWED', undef, 'no other method');
+is(request('POST', 'person/rosa', body => {})->header('Allow'), 'GET, HEAD, PUT, DELETE', '... and which ones there are');
 
 # making
 
@@ -194,6 +195,7 @@ is(request('DELETE', 'retail_store/s1', match => '*')->status, 200, '... and is 
 refused(request('DELETE', 'retail_store/s1', match => '*'), 412, 'DIRECTORY_CHANGED', undef, 'not twice');
 refused(request('DELETE', 'person/anna', match => '*'), 405, 'DIRECTORY_KEPT',
         ['a person is not removed: set "status" to "left" or "cleared"'], 'a person stays');
+is(request('DELETE', 'person/anna', match => '*')->header('Allow'), 'GET, HEAD, PUT', '... and may be written');
 refused(request('DELETE', 'group/g1', match => '*'), 405, 'DIRECTORY_KEPT',
         ['a group is not removed, tokens and orders name it: take its person off it'], 'a group stays');
 

@@ -604,6 +604,7 @@ sub verdict
     my $codes = { promo_codes => [ $code ] };
 
     is(request('PUT', "/store/carts/$cart/promotions", $codes)->code, 'METHOD_NOT_ALLOWED', 'another method');
+    is(request('PUT', "/store/carts/$cart/promotions", $codes)->header('Allow'), 'POST, DELETE', '... than these');
     is(request('POST', "/store/carts/$cart/complete", $codes)->code, 'BODY_MALFORMED', 'a completion that names coupons');
     is(request('POST', "/store/carts/$cart/complete", {})->status, 200, 'an empty object is no body');
     is(request('POST', "/store/carts/$cart/items", $codes)->code, 'GUARD_REFUSED', 'another path');

@@ -291,6 +291,7 @@ for my $case ([ '/confirm', '' ], [ '/confirm?id=', '' ], [ '/confirm?id=' . 'x'
 $answer = $t->get("/confirm?id=$id");
 is($answer->status, 405, 'a confirmation is no GET');
 is($answer->code, 'METHOD_NOT_ALLOWED', '... and says so');
+is($answer->header('Allow'), 'POST', '... and what it is');
 is(shown($key)->{state}, 'placed', '... and does nothing');
 
 

@@ -13,6 +13,7 @@ static ngx_int_t ngx_commerce_answer_send(ngx_http_request_t *r, ngx_uint_t stat
 static ngx_uint_t ngx_commerce_answer_error_page(ngx_http_request_t *r, ngx_uint_t status);
 static ngx_int_t ngx_commerce_answer_retry_after(ngx_http_request_t *r, time_t seconds);
 static ngx_int_t ngx_commerce_answer_etag(ngx_http_request_t *r, commerce_str_t etag);
+static ngx_int_t ngx_commerce_answer_allow(ngx_http_request_t *r, commerce_reason_t reason);
 static commerce_str_t ngx_commerce_answer_title(ngx_uint_t status);
 
 
@@ -40,6 +41,10 @@ ngx_commerce_answer_denied(ngx_http_request_t *r, commerce_reason_t reason)
         if (ngx_commerce_answer_retry_after(r, ctx && ctx->c.retry_after ? ctx->c.retry_after : 2) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
+    }
+
+    if (info->status == NGX_HTTP_NOT_ALLOWED && ngx_commerce_answer_allow(r, reason) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (ngx_commerce_answer_error_page(r, info->status)) {
@@ -193,6 +198,63 @@ ngx_commerce_answer_etag(ngx_http_request_t *r, commerce_str_t etag)
     h->value.len = etag.len;
 
     r->headers_out.etag = h;
+
+    return NGX_OK;
+}
+
+
+/* a 405 says what would be taken (RFC 9110, 15.5.6) */
+
+static ngx_int_t
+ngx_commerce_answer_allow(ngx_http_request_t *r, commerce_reason_t reason)
+{
+    u_char                   *p;
+    ngx_uint_t                i, methods;
+    ngx_table_elt_t          *h;
+    ngx_commerce_loc_conf_t  *lcf;
+
+    static const struct {
+        ngx_uint_t   method;
+        const char  *name;
+    } names[] = {
+        { NGX_HTTP_GET, "GET" }, { NGX_HTTP_HEAD, "HEAD" }, { NGX_HTTP_POST, "POST" }, { NGX_HTTP_PUT, "PUT" },
+        { NGX_HTTP_PATCH, "PATCH" }, { NGX_HTTP_DELETE, "DELETE" }
+    };
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_commerce_module);
+    methods = lcf->action ? lcf->action_methods : 0;
+
+    for (i = 0; lcf->order && i < COMMERCE_CART_STEPS; i++) {
+        methods |= lcf->order->cart[i];
+    }
+
+    if (reason != COMMERCE_R(METHOD_NOT_ALLOWED)) {
+        methods &= ~r->method;              /* of this resource, not of the location */
+    }
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->value.data = ngx_pnalloc(r->pool, sizeof("GET, HEAD, POST, PUT, PATCH, DELETE"));
+    if (h->value.data == NULL) {
+        h->hash = 0;
+        return NGX_ERROR;
+    }
+
+    for (i = 0, p = h->value.data; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (methods & names[i].method) {
+            p = ngx_sprintf(p, "%s%s", p == h->value.data ? "" : ", ", names[i].name);
+        }
+    }
+
+    h->hash = 1;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+    ngx_str_set(&h->key, "Allow");
+    h->value.len = p - h->value.data;
 
     return NGX_OK;
 }
