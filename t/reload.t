@@ -79,7 +79,7 @@ my %busy;
 for (1 .. 50) {
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $t->port(8080)) or die "connect: $!\n";
 
-    print {$socket} "GET /slow HTTP/1.1\r\nHost: x\r\nX-Test: slow=8\r\n\r\n";
+    print {$socket} "GET /slow HTTP/1.1\r\nHost: x\r\nX-Test: slow=40\r\n\r\n";
     $busy{fileno $socket} = $socket;
 }
 
