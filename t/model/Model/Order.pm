@@ -553,9 +553,11 @@ sub _by_time
 
     push @next, [ 'unknown', @$state[1 .. 7] ] if $st eq 'pending' && $self->_expired($try);
 
-    if ($uses =~ /R/ && !$amount && $self->_overdue
-        && ($st eq 'placed' ? $self->{port}{unpaid} eq 'release' : $st eq 'unknown' && $self->{port}{in_doubt} eq 'release'))
-    {
+    # an order whose amount is another one is in doubt as one that nobody knows of is
+
+    my $policy = $self->{port}{$st eq 'placed' && !$amount ? 'unpaid' : 'in_doubt'} // 'hold';
+
+    if ($uses =~ /R/ && ($st eq 'placed' || $st eq 'unknown') && $policy eq 'release' && $self->_overdue) {
         (my $released = $uses) =~ tr/R/F/;
         push @next, [ $st, $try, $re, $gen, $released, $id, $parked, $amount ];
     }
