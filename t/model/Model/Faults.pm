@@ -229,7 +229,11 @@ sub stop_writing
     $look = sub {
         my $pid = $stopper->stopped;
 
-        if ($pid) {
+        if ($pid && !$self->{run}{open}) {
+            $self->{armed} = 0;
+            kill CONT => $pid;          # the trouble is over: nobody would wake it any more
+        }
+        elsif ($pid) {
             $self->_told("worker $pid is stopped while it writes the $what");
             $self->{run}->count("fault: stopped in a write of the $what");
             $self->{armed} = 0;
