@@ -10,6 +10,7 @@ static commerce_reason_t commerce_binding_renew(const commerce_binding_policy_t 
     commerce_binding_t *binding, commerce_time_t now);
 static void commerce_binding_bind(const commerce_binding_policy_t *policy,
     commerce_binding_t *binding, uint64_t seller, commerce_time_t now);
+static void commerce_binding_final(commerce_binding_t *binding, commerce_time_t now);
 static bool commerce_binding_valid(const commerce_binding_t *binding, commerce_time_t now);
 
 
@@ -169,11 +170,20 @@ commerce_binding_touch(const commerce_binding_policy_t *policy, commerce_binding
 
     /* whom nobody served was taken from nobody: an order in the same moment is the new owner's */
 
-    if (state == COMMERCE_BINDING_NONE && binding->previous_end > now) {
-        binding->previous_end = now;
+    if (state == COMMERCE_BINDING_NONE) {
+        commerce_binding_final(binding, now);
     }
 
     return reason;
+}
+
+
+void
+commerce_binding_attested(commerce_binding_t *binding, commerce_time_t now)
+{
+    if (binding->changed == now) {
+        commerce_binding_final(binding, now);
+    }
 }
 
 
@@ -234,9 +244,7 @@ commerce_binding_rebind(const commerce_binding_policy_t *policy, commerce_bindin
 
     /* this is no touch: it decides orders of the next moment, too */
 
-    if (binding->previous_end > now) {
-        binding->previous_end = now;
-    }
+    commerce_binding_final(binding, now);
 
     return COMMERCE_R(BIND_ADMIN);
 }
@@ -377,6 +385,17 @@ commerce_binding_bind(const commerce_binding_policy_t *policy, commerce_binding_
     binding->protect = policy->protect;
     binding->order_extend = policy->order_extend;
     binding->extended = 0;
+}
+
+
+/* the binding before has ended: no order is decided on it any more */
+
+static void
+commerce_binding_final(commerce_binding_t *binding, commerce_time_t now)
+{
+    if (binding->previous_end > now) {
+        binding->previous_end = now;
+    }
 }
 
 

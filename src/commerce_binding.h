@@ -89,6 +89,12 @@ commerce_reason_t commerce_binding_touch(const commerce_binding_policy_t *policy
     const commerce_owner_t *owner, uint64_t seller, uint64_t buyer, bool customer, commerce_time_t now);
 
 /*
+ * The touch at `now` that changed the owner was attested: it comes with an order by nature, so that LATE_TOUCH does
+ * not hold orders of the next moment back, and they extend this owner's binding.
+ */
+void commerce_binding_attested(commerce_binding_t *binding, commerce_time_t now);
+
+/*
  * A valid binding whose owner left is his successor's, clocks kept: BIND_INHERITED, *binding changed.  OK:
  * nothing to inherit.
  */

@@ -49,6 +49,7 @@ my $server = sub {
         commerce_user     \$http_x_user verified;
         commerce_touch    share \$arg_st;
         commerce_touch    live_room \$http_x_live_room attested;
+        commerce_touch    group \$http_x_group attested;
         commerce_binding  $binding;
         $more
 
@@ -357,6 +358,11 @@ open_buyer('room-5');
 is(view('room-5', '', headers => { 'X-Live-Room' => 'live1' })->{reason}, 'BIND_STOLEN', 'room-5: stolen');
 $t->advance(5);
 is(order('room-5', '')->{seller}, 'B', 'nor 5 s before it');
+
+open_buyer('group-5');
+is(view('group-5', '', headers => { 'X-Group' => 'g1' })->{reason}, 'BIND_STOLEN', 'group-5: stolen');
+$t->advance(5);
+is_deeply([ @{order('group-5', '')}{qw(reason seller)} ], [ 'ATTR_OK', 'G' ], 'nor is an attested group');
 
 open_buyer('own-order');
 is_deeply([ @{order('own-order', 'A2')}{qw(reason seller)} ], [ 'BIND_RENEW', 'A' ],

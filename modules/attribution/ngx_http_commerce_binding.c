@@ -195,7 +195,6 @@ ngx_http_commerce_see(ngx_http_commerce_attribution_t *a)
 static void
 ngx_http_commerce_late_binding(ngx_http_commerce_attribution_t *a)
 {
-    commerce_touch_t          *room;
     commerce_owner_t           owner;
     commerce_binding_t         before, *binding;
     commerce_binding_state_t   state;
@@ -203,16 +202,6 @@ ngx_http_commerce_late_binding(ngx_http_commerce_attribution_t *a)
     binding = &a->buyer->binding;
 
     if (binding->previous == 0 || a->c->now - binding->changed >= COMMERCE_LATE_TOUCH) {
-        return;
-    }
-
-    /* attested touches come with the order by nature */
-
-    room = &a->buyer->last[COMMERCE_SOURCE_LIVE_ROOM];
-
-    if (room->strength == COMMERCE_STRENGTH_ATTESTED && room->seller == binding->owner
-        && room->first == binding->changed)
-    {
         return;
     }
 
@@ -289,6 +278,10 @@ ngx_http_commerce_bind(ngx_http_commerce_attribution_t *a)
                                     ? person->number : 0,
                                     ngx_http_commerce_customer(a), c->now);
     reason = ngx_http_commerce_conduct_bind(a, t, person, &before, reason);
+
+    if (reason == COMMERCE_R(BIND_STOLEN) && t->touch.strength == COMMERCE_STRENGTH_ATTESTED) {
+        commerce_binding_attested(&a->buyer->binding, c->now);
+    }
 
     ngx_http_commerce_core->note_reason(c, reason);
 

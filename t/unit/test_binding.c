@@ -388,6 +388,31 @@ test_owners(void)
 }
 
 
+/* LATE_TOUCH does not hold back what a platform attests: not the order of the next moment, nor what it extends */
+
+static void
+test_attested(void)
+{
+    commerce_binding_t         b, before;
+    commerce_binding_policy_t  p = policy(30 * DAY, 7 * DAY, true);
+
+    p.order_extend = 60 * DAY;
+    b = bound(30 * DAY, 7 * DAY);
+    touch(&p, &b, BORIS, 0, T0 + 8 * DAY);
+    before = commerce_binding_before(&b);
+    is_int(commerce_binding_state(&before, T0 + 8 * DAY + 5), OPEN, "stolen: the order of the next moment is his before");
+    is_int(commerce_binding_extend(&b, T0 + 8 * DAY + 5), R(OK), "... and extends nothing");
+    commerce_binding_attested(&b, T0 + 8 * DAY + 1);
+    before = commerce_binding_before(&b);
+    is_int(commerce_binding_state(&before, T0 + 8 * DAY + 5), OPEN, "attested later: another touch");
+    commerce_binding_attested(&b, T0 + 8 * DAY);
+    before = commerce_binding_before(&b);
+    is_int(before.owner, ANNA, "attested: the owner before is told");
+    is_int(commerce_binding_state(&before, T0 + 8 * DAY + 5), EXPIRED, "... and decides nothing any more");
+    is_int(commerce_binding_extend(&b, T0 + 8 * DAY + 5), R(BIND_ORDER_EXTEND), "... the order extends the new binding");
+}
+
+
 static void
 test_self_and_new_only(void)
 {
@@ -578,6 +603,7 @@ main(void)
     test_self_and_new_only();
     test_inherit();
     test_extend();
+    test_attested();
     test_rebind();
     test_merge();
     test_policy();
