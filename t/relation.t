@@ -234,7 +234,7 @@ $t->advance(60);
 is(order('name-2'), 'C', 'an order');
 is(shown('name-2')->{canonical}, 'name-1', 'who he is');
 
-$t->wait_events(sub { grep { ($_->{order_key} // '') eq "k$key" } @_ });
+$t->wait_events(sub { grep { $_->{type} eq 'order' && $_->{order_key} eq "k$key" } @_ });
 my ($first) = grep { $_->{order_key} eq "k$key" } $t->events('order');
 my ($conflict) = grep { $_->{reason} eq 'MERGE_CONFLICT' } $t->events('bind');
 is($first->{buyer}, $conflict->{buyer}, 'the log knows one buyer');
