@@ -151,6 +151,11 @@ cmp_ok($load->status->{log}{written}, '>=', $before->{written} + 1, 'and are cou
 
 is(scalar(keys %{{ map { $_->{order_key} => 1 } grep { $_->{state} eq 'placed' } $load->events('order') }}),
    scalar(keys %{$load->spent}), 'each order is in the log');
+
+ok($t->wait_for(sub { grep { $_->{reason} eq 'unwritten' } $load->events('lost') }),
+   'the log tells of lines that found no room');
+like($t->cli_ok(qw(store check --log), "$dir/log/events.jsonl"), qr/ 0 missing/, '... and of all that it lacks');
+
 $load->check_spent('in the end');
 $load->check_log('in the end', $load->states);
 $load->check_store('in the end');

@@ -22,6 +22,7 @@
  *   ngx_commerce_source.c     facts of the request
  *   ngx_commerce_executor.c   transactions on the thread pool: group commit, deadline
  *   ngx_commerce_journal.c    events: buffer, writer election, drain of the outbox
+ *   ngx_commerce_writers.c    lines that were lost, and the event that tells of them
  *   ngx_commerce_sweep.c      orders that are due
  *   ngx_commerce_collect.c    records that nobody needs any more
  *   ngx_commerce_answer.c     problem+json and action answers
@@ -261,6 +262,15 @@ struct ngx_commerce_job_s {
     ngx_uint_t                nnamed;
 };
 
+#define NGX_COMMERCE_WRITERS  128           /* of the event log: workers of all generations */
+
+typedef struct {                            /* a worker's lines that no file has */
+    ngx_atomic_t              pid;          /* 0: nobody's */
+    ngx_atomic_t              epoch, worker;
+    ngx_atomic_t              waiting;      /* in its memory */
+    ngx_atomic_t              unwritten;    /* could not be written, and the log does not tell of them yet */
+} ngx_commerce_writer_t;
+
 typedef struct {                            /* shared memory; all may be lost */
     ngx_atomic_t              requests;
     ngx_atomic_t              reasons[COMMERCE_REASON_COUNT];
@@ -271,6 +281,7 @@ typedef struct {                            /* shared memory; all may be lost */
     ngx_atomic_t              collected;    /* records that were let go */
     ngx_atomic_t              held_back;    /* transactions that an older generation could not read */
     ngx_atomic_t              store_failed; /* 0 ok, 1 unavailable, 2 replaced */
+    ngx_commerce_writer_t     writers[NGX_COMMERCE_WRITERS];
 } ngx_commerce_metrics_t;
 
 /* per worker; set by init_process, NULL elsewhere */
@@ -432,8 +443,15 @@ void ngx_commerce_executor_look(void);      /* is the store still the one at its
 ngx_int_t ngx_commerce_journal_init(ngx_cycle_t *cycle);
 void ngx_commerce_journal_exit(void);
 void ngx_commerce_journal_event(commerce_str_t body);
+ngx_int_t ngx_commerce_journal_event_now(commerce_str_t body);     /* in the file when it returns NGX_OK */
 ngx_uint_t ngx_commerce_journal_elected(void);
 ngx_uint_t ngx_commerce_journal_draining(void);
+
+/* ngx_commerce_writers.c */
+ngx_commerce_writer_t *ngx_commerce_writer_take(void);
+void ngx_commerce_writer_leave(ngx_commerce_writer_t *writer);
+void ngx_commerce_writer_tell_own(ngx_commerce_writer_t *writer);
+void ngx_commerce_writer_tell_gone(void);
 
 /* ngx_commerce_sweep.c */
 void ngx_commerce_sweep_init(void);

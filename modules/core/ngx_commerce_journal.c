@@ -15,7 +15,7 @@
 typedef struct {
     commerce_log_t        *log;
     u_char                *start, *pos, *end;
-    ngx_uint_t             nlines;          /* in the buffer */
+    ngx_commerce_writer_t *writer;          /* how many lines are in the buffer */
     ngx_event_t            timer;           /* flush; election; drain */
     ngx_connection_t       dummy;
     ngx_thread_task_t     *task;
@@ -36,6 +36,7 @@ typedef struct {
 static void ngx_commerce_journal_timer(ngx_event_t *ev);
 static void ngx_commerce_journal_heartbeat(void);
 static void ngx_commerce_journal_flush(void);
+static ngx_int_t ngx_commerce_journal_empty(ngx_commerce_journal_t *j);
 static void ngx_commerce_journal_elect(void);
 static void ngx_commerce_journal_drain(void);
 static ngx_uint_t ngx_commerce_journal_pending(void);
@@ -93,7 +94,11 @@ ngx_commerce_journal_init(ngx_cycle_t *cycle)
 
     ngx_add_timer(&j->timer, mcf->flush);
 
+    j->writer = ngx_commerce_writer_take();
+
     ngx_commerce_journal_started();
+    ngx_commerce_journal_flush();
+    ngx_commerce_writer_tell_gone();
 
     return NGX_OK;
 }
@@ -124,7 +129,32 @@ ngx_commerce_journal_event(commerce_str_t body)
     }
 
     j->pos += commerce_log_line(j->log, body, (char *) j->pos, j->end - j->pos);
-    j->nlines++;
+    j->writer->waiting++;
+}
+
+
+/* for what must not be told twice, and not be forgotten either */
+
+ngx_int_t
+ngx_commerce_journal_event_now(commerce_str_t body)
+{
+    char                     buffer[2048];
+    commerce_str_t           line;
+    ngx_commerce_journal_t  *j;
+
+    j = &ngx_commerce_journal;
+
+    line.data = buffer;
+    line.len = commerce_log_line(j->log, body, buffer, sizeof(buffer));
+
+    if (line.len == 0 || commerce_log_append(j->log, ngx_commerce_worker->conf->log->fd, line) != COMMERCE_OK) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_atomic_fetch_add(&ngx_commerce_worker->metrics->log_written, 1);
+    (void) ngx_atomic_fetch_add(&ngx_commerce_worker->metrics->log_bytes, line.len);
+
+    return NGX_OK;
 }
 
 
@@ -151,6 +181,7 @@ ngx_commerce_journal_exit(void)
 
     if (j->log) {
         ngx_commerce_journal_flush();
+        ngx_commerce_writer_leave(j->writer);
         commerce_log_destroy(j->log);
         j->log = NULL;
     }
@@ -201,6 +232,8 @@ ngx_commerce_journal_heartbeat(void)
 
     j->heartbeat = ngx_time();
 
+    ngx_commerce_writer_tell_gone();
+
     commerce_write_int(&w, "outbox", (int64_t) stat.outbox);
     commerce_write_int(&w, "in_doubt", ngx_commerce_in_doubt(pool));
 
@@ -213,36 +246,45 @@ ngx_commerce_journal_heartbeat(void)
 static void
 ngx_commerce_journal_flush(void)
 {
-    size_t                   len;
-    ngx_uint_t               n;
-    commerce_str_t           lines;
     ngx_commerce_journal_t  *j;
-    ngx_commerce_metrics_t  *m;
 
     j = &ngx_commerce_journal;
-    m = ngx_commerce_worker->metrics;
-    len = j->pos - j->start;
 
-    if (len == 0) {
-        return;
+    if (j->pos == j->start || ngx_commerce_journal_empty(j) == NGX_OK) {
+        ngx_commerce_writer_tell_own(j->writer);
     }
+}
+
+
+static ngx_int_t
+ngx_commerce_journal_empty(ngx_commerce_journal_t *j)
+{
+    ngx_uint_t               n;
+    commerce_str_t           lines;
+    ngx_commerce_metrics_t  *m;
+
+    m = ngx_commerce_worker->metrics;
 
     lines.data = (char *) j->start;
-    lines.len = len;
-    n = j->nlines;
+    lines.len = j->pos - j->start;
+    n = j->writer->waiting;
 
     j->pos = j->start;
-    j->nlines = 0;
 
     if (commerce_log_append(j->log, ngx_commerce_worker->conf->log->fd, lines) != COMMERCE_OK) {
+        j->writer->unwritten += n;
+        j->writer->waiting = 0;
         (void) ngx_atomic_fetch_add(&m->log_errors, 1);
         (void) ngx_atomic_fetch_add(&m->log_dropped, n);
         ngx_commerce_complain("the event log cannot be written");
-        return;
+        return NGX_ERROR;
     }
 
+    j->writer->waiting = 0;
     (void) ngx_atomic_fetch_add(&m->log_written, n);
-    (void) ngx_atomic_fetch_add(&m->log_bytes, len);
+    (void) ngx_atomic_fetch_add(&m->log_bytes, lines.len);
+
+    return NGX_OK;
 }
 
 

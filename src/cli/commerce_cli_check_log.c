@@ -108,6 +108,7 @@ commerce_cli_check_log(commerce_cli_t *cli, const commerce_cli_log_t *logs, unsi
                 " chain\n", (unsigned long long) report.lines, (unsigned long long) report.events, check.count,
                 (unsigned long long) report.torn, (unsigned long long) report.missing,
                 (unsigned long long) report.broken);
+        commerce_cli_log_lost(out, &report);
         *violations += check.violations + report.broken + report.missing;
     }
 

@@ -31,7 +31,7 @@ typedef struct {                        /* node, epoch and worker of one writer 
     bool       chained;                 /* chain is known */
     bool       older;                   /* its chain is of SHA-256, as builds before BLAKE2b made them */
     bool       sure;                    /* which of both it is: a line has fitted */
-    uint64_t   last, lines;
+    uint64_t   last, lines, lost;
     uint8_t   *seen;                    /* a bit for each seq */
     size_t     seen_size;
 } log_writer_t;
@@ -71,8 +71,13 @@ static log_writer_t *log_writer(log_reader_t *reader, commerce_str_t name);
 static int log_sequence(log_reader_t *reader, log_writer_t *writer, uint64_t seq, bool *again);
 static int log_chain_fits(log_reader_t *reader, log_writer_t *writer, const log_line_t *line);
 static int log_chain(log_reader_t *reader, log_writer_t *writer, const log_line_t *line);
+static int log_lost(log_reader_t *reader, const log_line_t *line);
+static int log_lost_add(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line);
+static commerce_str_t log_neighbour(commerce_str_t writer, int64_t epoch, int64_t worker,
+    char name[COMMERCE_LOG_LINE_EXTRA]);
 static int log_event(log_reader_t *reader, const log_line_t *line);
 static int log_event_visit(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line);
+static int log_body(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line, commerce_cli_event_t *event);
 static int log_once(log_reader_t *reader, commerce_str_t id, bool *again);
 static int log_grow(log_reader_t *reader);
 static void log_say(log_reader_t *reader, uint64_t count, const char *what);
@@ -328,17 +333,19 @@ log_take(log_reader_t *reader, size_t len)
 
     rc = log_sequence(reader, writer, line.seq, &again);
 
-    if (rc == COMMERCE_CLI_OK && line.chain.len != 0) {
-        if (!again) {
-            rc = log_chain(reader, writer, &line);
-        }
-
-        if (rc == COMMERCE_CLI_OK) {
-            rc = log_event(reader, &line);
-        }
+    if (rc != COMMERCE_CLI_OK) {
+        return rc;
     }
 
-    return rc;
+    if (line.chain.len == 0) {
+        return again ? COMMERCE_CLI_OK : log_lost(reader, &line);
+    }
+
+    if (!again) {
+        rc = log_chain(reader, writer, &line);
+    }
+
+    return rc == COMMERCE_CLI_OK ? log_event(reader, &line) : rc;
 }
 
 
@@ -576,6 +583,82 @@ log_chain_fits(log_reader_t *reader, log_writer_t *writer, const log_line_t *lin
 }
 
 
+/* an event that tells of lines that are in no file; other plain ones are not read */
+static int
+log_lost(log_reader_t *reader, const log_line_t *line)
+{
+    int                rc;
+    commerce_heap_t   *heap;
+    static const char  mark[] = "\"type\":\"lost\"";
+
+    if (memmem(line->body.data, line->body.len, mark, sizeof(mark) - 1) == NULL) {
+        return COMMERCE_CLI_OK;
+    }
+
+    heap = commerce_heap_create();
+    if (heap == NULL) {
+        return commerce_cli_fail(reader->cli, "out of memory");
+    }
+
+    rc = log_lost_add(reader, heap, line);
+    commerce_heap_destroy(heap);
+
+    return rc;
+}
+
+
+static int
+log_lost_add(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line)
+{
+    int                    rc;
+    char                   name[COMMERCE_LOG_LINE_EXTRA];
+    int64_t                epoch, worker, lines;
+    log_writer_t          *writer;
+    commerce_cli_event_t   event;
+
+    rc = log_body(reader, heap, line, &event);
+
+    if (rc != COMMERCE_CLI_OK) {
+        return rc == COMMERCE_CLI_AGAIN ? COMMERCE_CLI_OK : rc;
+    }
+
+    if (!commerce_cli_event_number(&event, "/writer_epoch", &epoch)
+        || !commerce_cli_event_number(&event, "/writer_worker", &worker)
+        || !commerce_cli_event_number(&event, "/lines", &lines) || epoch < 0 || worker < 0 || lines < 0)
+    {
+        log_say(reader, ++reader->report->torn, "not an event");
+        return COMMERCE_CLI_OK;
+    }
+
+    writer = log_writer(reader, log_neighbour(line->writer, epoch, worker, name));
+
+    if (writer == NULL) {
+        return COMMERCE_CLI_FAILED;
+    }
+
+    writer->lost += (uint64_t) lines;
+    reader->report->lost += (uint64_t) lines;
+
+    return COMMERCE_CLI_OK;
+}
+
+
+/* a writer of the same node, as its own lines name it */
+static commerce_str_t
+log_neighbour(commerce_str_t writer, int64_t epoch, int64_t worker, char name[COMMERCE_LOG_LINE_EXTRA])
+{
+    int                len;
+    const char        *end;
+    static const char  mark[] = "\",\"epoch\":";
+
+    end = memmem(writer.data, writer.len, mark, sizeof(mark) - 1);
+    len = snprintf(name, COMMERCE_LOG_LINE_EXTRA, "%.*s%s%lld,\"worker\":%lld", (int) (end - writer.data), writer.data,
+                   mark, (long long) epoch, (long long) worker);
+
+    return (commerce_str_t) { name, len < COMMERCE_LOG_LINE_EXTRA ? (size_t) len : COMMERCE_LOG_LINE_EXTRA - 1 };
+}
+
+
 static int
 log_event(log_reader_t *reader, const log_line_t *line)
 {
@@ -597,29 +680,15 @@ log_event(log_reader_t *reader, const log_line_t *line)
 static int
 log_event_visit(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line)
 {
-    char                        *body;
+    int                          rc;
     bool                         again;
-    commerce_arena_t            *arena = commerce_heap_arena(heap);
     commerce_cli_event_t         event;
     commerce_cli_log_report_t   *report = reader->report;
 
-    memset(&event, 0, sizeof(commerce_cli_event_t));
+    rc = log_body(reader, heap, line, &event);
 
-    body = commerce_alloc(arena, line->body.len + 1);
-    if (body == NULL) {
-        return commerce_cli_fail(reader->cli, "out of memory");
-    }
-
-    memcpy(body, line->body.data, line->body.len);
-    body[line->body.len] = '}';
-
-    event.path = reader->path;
-    event.number = reader->number;
-    event.body = (commerce_str_t) { body, line->body.len + 1 };
-
-    if (!commerce_cli_event_parse(arena, &event)) {
-        log_say(reader, ++report->torn, "not an event");
-        return COMMERCE_CLI_OK;
+    if (rc != COMMERCE_CLI_OK) {
+        return rc == COMMERCE_CLI_AGAIN ? COMMERCE_CLI_OK : rc;
     }
 
     if (log_once(reader, event.id, &again) != COMMERCE_CLI_OK) {
@@ -640,6 +709,36 @@ log_event_visit(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *l
     }
 
     return reader->visit(reader->cli, &event, reader->data);
+}
+
+
+/* the event as it was before the log added its members; COMMERCE_CLI_AGAIN: it is none, go on with the next */
+static int
+log_body(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line, commerce_cli_event_t *event)
+{
+    char              *body;
+    commerce_arena_t  *arena = commerce_heap_arena(heap);
+
+    memset(event, 0, sizeof(commerce_cli_event_t));
+
+    body = commerce_alloc(arena, line->body.len + 1);
+    if (body == NULL) {
+        return commerce_cli_fail(reader->cli, "out of memory");
+    }
+
+    memcpy(body, line->body.data, line->body.len);
+    body[line->body.len] = '}';
+
+    event->path = reader->path;
+    event->number = reader->number;
+    event->body = (commerce_str_t) { body, line->body.len + 1 };
+
+    if (!commerce_cli_event_parse(arena, event)) {
+        log_say(reader, ++reader->report->torn, "not an event");
+        return COMMERCE_CLI_AGAIN;
+    }
+
+    return COMMERCE_CLI_OK;
 }
 
 
@@ -723,9 +822,14 @@ log_sum(log_reader_t *reader)
     for (i = 0; i < reader->writer_count; i++) {
         writer = &reader->writers[i];
 
+        if (writer->lines == 0) {
+            continue;                       /* the log only tells of it */
+        }
+
         for (first = 1; (writer->seen[first / 8] & 1 << first % 8) == 0; first++) { /* void */ }
 
         missing = writer->last - first + 1 - writer->lines;
+        missing -= missing < writer->lost ? missing : writer->lost;
 
         if (missing != 0) {
             fprintf(reader->out, "writer \"node\":\"%.*s: %llu of the lines %llu to %llu are missing\n",
@@ -733,6 +837,16 @@ log_sum(log_reader_t *reader)
                     (unsigned long long) first, (unsigned long long) writer->last);
             reader->report->missing += missing;
         }
+    }
+}
+
+
+void
+commerce_cli_log_lost(FILE *out, const commerce_cli_log_report_t *report)
+{
+    if (report->lost != 0) {
+        fprintf(out, "log: it tells of %llu lines that were lost with a worker or for want of room: no money events\n",
+                (unsigned long long) report->lost);
     }
 }
 

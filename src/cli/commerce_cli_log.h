@@ -28,7 +28,8 @@ typedef struct {
     uint64_t  repeated;             /* money lines of an event that was seen before */
     uint64_t  torn;                 /* lines that are not whole: a crash, or a full disk */
     uint64_t  broken;               /* money lines whose chain does not fit the line before */
-    uint64_t  missing;              /* gaps in the sequences of writers */
+    uint64_t  missing;              /* gaps in the sequences of writers, other than: */
+    uint64_t  lost;                 /* lines of which the log tells that they were lost; no money events */
     uint64_t  headless;             /* writers whose first line is not there: their log begins earlier */
     int64_t   first_us, last_us;    /* of the money events */
 } commerce_cli_log_report_t;
@@ -49,6 +50,9 @@ int commerce_cli_logs_open(commerce_cli_t *cli, char **paths, unsigned count, co
 /* says what is wrong with single lines in out, at most a few of each kind */
 int commerce_cli_log_read(commerce_cli_t *cli, const commerce_cli_log_t *logs, unsigned count, FILE *out,
     commerce_cli_event_visit_t visit, void *data, commerce_cli_log_report_t *report);
+
+/* a sentence about lost lines, where there are any */
+void commerce_cli_log_lost(FILE *out, const commerce_cli_log_report_t *report);
 
 /* root, id, type, shop and us, from the body; false: it is no event */
 bool commerce_cli_event_parse(commerce_arena_t *arena, commerce_cli_event_t *event);

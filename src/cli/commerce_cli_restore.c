@@ -499,6 +499,7 @@ restore_report(commerce_cli_t *cli, restore_t *restore)
             " broken chain\n", (unsigned long long) log->lines, (unsigned long long) log->events,
             (unsigned long long) log->repeated, (unsigned long long) log->torn,
             (unsigned long long) log->missing, (unsigned long long) log->broken);
+    commerce_cli_log_lost(cli->out, log);
     fprintf(cli->out, "replayed: %llu events (%llu coupons, %llu orders), %llu that the backup knew, %llu that"
             " change nothing, %llu failed\n", (unsigned long long) replay->applied,
             (unsigned long long) replay->coupons, (unsigned long long) replay->orders,
