@@ -10,7 +10,6 @@
 #include "../commerce_imported.h"
 #include "commerce_cli_check.h"
 
-#define CHECK_DUE_DIGITS  16
 
 
 static int check_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data);
@@ -37,8 +36,6 @@ static void check_order_indexes(commerce_cli_check_t *check, const commerce_orde
 static void check_order_coupons(commerce_cli_check_t *check, const commerce_order_t *order,
     const char *name);
 static void check_order_id(commerce_cli_check_t *check, const commerce_cli_record_t *record,
-    const char *name);
-static void check_due(commerce_cli_check_t *check, const commerce_cli_record_t *record,
     const char *name);
 static void check_imported(commerce_cli_check_t *check, const commerce_cli_record_t *record);
 static void check_import(commerce_cli_check_t *check, const commerce_cli_record_t *record,
@@ -155,7 +152,7 @@ check_visit(commerce_cli_t *cli, const commerce_cli_record_t *record, void *data
         check_order_id(check, record, name);
         break;
     case 'd':
-        check_due(check, record, name);
+        commerce_cli_check_due(check, record, name);
         break;
     case 'e':
         commerce_cli_check_doubt(check, record, name);
@@ -529,41 +526,6 @@ check_order_id(commerce_cli_check_t *check, const commerce_cli_record_t *record,
         || !commerce_equal(order.id, record->name))
     {
         commerce_cli_check_say(check, "index of order ids, entry \"%s\": leads to no such order",
-                               name);
-    }
-}
-
-
-/* "<time, 16 hex>/<user> 1f <key>": the entry must be the one that its order would write */
-static void
-check_due(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name)
-{
-    int               rc;
-    const char       *separator;
-    commerce_path_t   path;
-    commerce_str_t    user, key;
-    commerce_order_t  order;
-
-    rc = COMMERCE_ERROR;
-    separator = memchr(record->name.data, COMMERCE_PATH_SEPARATOR, record->name.len);
-
-    if (separator != NULL && separator - record->name.data > CHECK_DUE_DIGITS) {
-        user.data = record->name.data + CHECK_DUE_DIGITS + 1;
-        user.len = (size_t) (separator - user.data);
-        key.data = separator + 1;
-        key.len = record->name.len - (size_t) (key.data - record->name.data);
-
-        rc = commerce_order_read(&check->cli->reader, user, key, &order, NULL);
-    }
-
-    if (rc == COMMERCE_OK) {
-        commerce_path_due(&path, check->cli->shop, order.due, order.user, order.key);
-        rc = order.due != COMMERCE_FOREVER && commerce_cli_check_key(record, &path) ? COMMERCE_OK
-                                                                       : COMMERCE_ABSENT;
-    }
-
-    if (rc != COMMERCE_OK) {
-        commerce_cli_check_say(check, "index of due orders, entry \"%s\": no order is due so",
                                name);
     }
 }

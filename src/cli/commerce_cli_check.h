@@ -78,6 +78,7 @@ void commerce_cli_check_place_index(commerce_cli_check_t *check, const commerce_
 void commerce_cli_check_retail_store(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name);
 
 /* commerce_cli_check_index.c */
+void commerce_cli_check_due(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name);
 void commerce_cli_check_doubt(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name);
 void commerce_cli_check_in_doubt(commerce_cli_check_t *check, const commerce_order_t *order, const char *name);
 void commerce_cli_check_shop_key(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name);

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) ngx_commerce authors
  *
- * Indexes of orders by doubt and by the shop's keys, against their orders; the outbox.
+ * Indexes of orders by due time, by doubt and by the shop's keys, against their orders; the outbox.
  */
 
 #include "../commerce_json.h"
@@ -10,37 +10,65 @@
 #define CHECK_TIME_DIGITS  16
 
 
-/* "<time, 16 hex>/<user> 1f <key>": the entry must be the one that its order would write */
+static int check_timed(commerce_cli_check_t *check, const commerce_cli_record_t *record, commerce_order_t *order);
+
+
+/* the entry must be the one that its order would write */
+void
+commerce_cli_check_due(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name)
+{
+    commerce_path_t   path;
+    commerce_order_t  order;
+
+    if (check_timed(check, record, &order) == COMMERCE_OK && order.due != COMMERCE_FOREVER) {
+        commerce_path_due(&path, check->cli->shop, order.due, order.user, order.key);
+
+        if (commerce_cli_check_key(record, &path)) {
+            return;
+        }
+    }
+
+    commerce_cli_check_say(check, "index of due orders, entry \"%s\": no order is due so", name);
+}
+
+
 void
 commerce_cli_check_doubt(commerce_cli_check_t *check, const commerce_cli_record_t *record, const char *name)
 {
-    int               rc;
-    const char       *separator;
     commerce_path_t   path;
-    commerce_str_t    user, key;
     commerce_order_t  order;
 
-    rc = COMMERCE_ERROR;
+    if (check_timed(check, record, &order) == COMMERCE_OK && order.doubt != 0) {
+        commerce_path_doubt(&path, check->cli->shop, order.created, order.user, order.key);
+
+        if (commerce_cli_check_key(record, &path)) {
+            return;
+        }
+    }
+
+    commerce_cli_check_say(check, "index of orders in doubt, entry \"%s\": no order is in doubt so", name);
+}
+
+
+/* the order of an entry "<time, 16 hex>/<user> 1f <key>" */
+static int
+check_timed(commerce_cli_check_t *check, const commerce_cli_record_t *record, commerce_order_t *order)
+{
+    const char      *separator;
+    commerce_str_t   user, key;
+
     separator = memchr(record->name.data, COMMERCE_PATH_SEPARATOR, record->name.len);
 
-    if (separator != NULL && separator - record->name.data > CHECK_TIME_DIGITS) {
-        user.data = record->name.data + CHECK_TIME_DIGITS + 1;
-        user.len = (size_t) (separator - user.data);
-        key.data = separator + 1;
-        key.len = record->name.len - (size_t) (key.data - record->name.data);
-
-        rc = commerce_order_read(&check->cli->reader, user, key, &order, NULL);
+    if (separator == NULL || separator - record->name.data <= CHECK_TIME_DIGITS) {
+        return COMMERCE_ERROR;
     }
 
-    if (rc == COMMERCE_OK) {
-        commerce_path_doubt(&path, check->cli->shop, order.created, order.user, order.key);
-        rc = order.doubt != 0 && commerce_equal(commerce_path_str(&path), record->key) ? COMMERCE_OK
-                                                                                      : COMMERCE_ABSENT;
-    }
+    user.data = record->name.data + CHECK_TIME_DIGITS + 1;
+    user.len = (size_t) (separator - user.data);
+    key.data = separator + 1;
+    key.len = record->name.len - (size_t) (key.data - record->name.data);
 
-    if (rc != COMMERCE_OK) {
-        commerce_cli_check_say(check, "index of orders in doubt, entry \"%s\": no order is in doubt so", name);
-    }
+    return commerce_order_read(&check->cli->reader, user, key, order, NULL);
 }
 
 

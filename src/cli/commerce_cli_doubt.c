@@ -276,36 +276,13 @@ commerce_cli_order_approve(commerce_cli_t *cli, int argc, char **argv)
 static int
 doubt_command(commerce_cli_t *cli, int argc, char **argv, commerce_step_t step)
 {
-    int                      c, rc;
-    const char              *user, *id, *key;
+    int                      rc;
     commerce_order_t         order;
+    commerce_cli_which_t     which;
     commerce_cli_settle_t    settle;
     commerce_event_source_t  events;
-    static const struct option  options[] = {
-        { "user", required_argument, NULL, 'u' },
-        { "id", required_argument, NULL, 'i' },
-        { NULL, 0, NULL, 0 }
-    };
 
-    user = NULL;
-    id = NULL;
-
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (c) {
-        case 'u':
-            user = optarg;
-            break;
-        case 'i':
-            id = optarg;
-            break;
-        default:
-            return COMMERCE_CLI_USAGE;
-        }
-    }
-
-    key = argc - optind == 1 ? argv[optind] : NULL;
-
-    if (argc - optind > 1 || (key != NULL) == (id != NULL) || (user != NULL && id != NULL)) {
+    if (commerce_cli_order_which(argc, argv, 0, &which) != COMMERCE_CLI_OK) {
         return COMMERCE_CLI_USAGE;
     }
 
@@ -320,7 +297,7 @@ doubt_command(commerce_cli_t *cli, int argc, char **argv, commerce_step_t step)
         return COMMERCE_CLI_FAILED;
     }
 
-    rc = commerce_cli_order_get(cli, key, user, id, &order);
+    rc = commerce_cli_order_get(cli, &which, &order);
     commerce_cli_view_end(cli);
 
     if (rc != COMMERCE_CLI_OK) {

@@ -1,7 +1,8 @@
 /*
  * Copyright (C) ngx_commerce authors
  *
- * The tool's orders in doubt: settling one, for "order confirm" and its like and for "coupon reconcile".
+ * The tool's orders: which one is meant, and settling one in doubt, for "order confirm" and its like and for
+ * "coupon reconcile".
  */
 
 #ifndef COMMERCE_CLI_DOUBT_H
@@ -31,8 +32,14 @@ int commerce_cli_settle(commerce_cli_t *cli, commerce_cli_settle_t *settle);
 /* nobody can tell what the backend has, or it has something else */
 bool commerce_cli_in_doubt(const commerce_order_t *order, commerce_time_t now);
 
-/* the order of key (and user, NULL: whosever it is) or of the backend's id; key or id may be NULL */
-int commerce_cli_order_get(commerce_cli_t *cli, const char *key, const char *user, const char *id,
-    commerce_order_t *order);
+/* which order: of a key (and a user; NULL: whosever it is), or of the backend's id; key or id is NULL */
+typedef struct {
+    const char  *key, *user, *id;
+} commerce_cli_which_t;
+
+/* "... (KEY [--user USER] | --id ID)" behind `before` other words, whose first is argv[optind] afterwards */
+int commerce_cli_order_which(int argc, char **argv, int before, commerce_cli_which_t *which);
+
+int commerce_cli_order_get(commerce_cli_t *cli, const commerce_cli_which_t *which, commerce_order_t *order);
 
 #endif

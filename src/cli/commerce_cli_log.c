@@ -57,6 +57,8 @@ typedef struct {
     EVP_MD_CTX                  *digest;
 } log_reader_t;
 
+typedef int (*log_take_t)(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line);
+
 
 static int log_first(commerce_cli_t *cli, commerce_cli_log_t *log);
 static int log_compare(const void *a, const void *b);
@@ -71,12 +73,12 @@ static log_writer_t *log_writer(log_reader_t *reader, commerce_str_t name);
 static int log_sequence(log_reader_t *reader, log_writer_t *writer, uint64_t seq, bool *again);
 static int log_chain_fits(log_reader_t *reader, log_writer_t *writer, const log_line_t *line);
 static int log_chain(log_reader_t *reader, log_writer_t *writer, const log_line_t *line);
-static int log_lost(log_reader_t *reader, const log_line_t *line);
-static int log_lost_add(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line);
+static bool log_is_lost(const log_line_t *line);
+static int log_lost(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line);
 static commerce_str_t log_neighbour(commerce_str_t writer, int64_t epoch, int64_t worker,
     char name[COMMERCE_LOG_LINE_EXTRA]);
-static int log_event(log_reader_t *reader, const log_line_t *line);
-static int log_event_visit(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line);
+static int log_read(log_reader_t *reader, const log_line_t *line, log_take_t take);
+static int log_event(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line);
 static int log_body(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line, commerce_cli_event_t *event);
 static int log_once(log_reader_t *reader, commerce_str_t id, bool *again);
 static int log_grow(log_reader_t *reader);
@@ -338,14 +340,14 @@ log_take(log_reader_t *reader, size_t len)
     }
 
     if (line.chain.len == 0) {
-        return again ? COMMERCE_CLI_OK : log_lost(reader, &line);
+        return !again && log_is_lost(&line) ? log_read(reader, &line, log_lost) : COMMERCE_CLI_OK;
     }
 
     if (!again) {
         rc = log_chain(reader, writer, &line);
     }
 
-    return rc == COMMERCE_CLI_OK ? log_event(reader, &line) : rc;
+    return rc == COMMERCE_CLI_OK ? log_read(reader, &line, log_event) : rc;
 }
 
 
@@ -583,32 +585,18 @@ log_chain_fits(log_reader_t *reader, log_writer_t *writer, const log_line_t *lin
 }
 
 
-/* an event that tells of lines that are in no file; other plain ones are not read */
-static int
-log_lost(log_reader_t *reader, const log_line_t *line)
+/* an event that tells of lines that are in no file: of plain ones, the only one that is read */
+static bool
+log_is_lost(const log_line_t *line)
 {
-    int                rc;
-    commerce_heap_t   *heap;
     static const char  mark[] = "\"type\":\"lost\"";
 
-    if (memmem(line->body.data, line->body.len, mark, sizeof(mark) - 1) == NULL) {
-        return COMMERCE_CLI_OK;
-    }
-
-    heap = commerce_heap_create();
-    if (heap == NULL) {
-        return commerce_cli_fail(reader->cli, "out of memory");
-    }
-
-    rc = log_lost_add(reader, heap, line);
-    commerce_heap_destroy(heap);
-
-    return rc;
+    return memmem(line->body.data, line->body.len, mark, sizeof(mark) - 1) != NULL;
 }
 
 
 static int
-log_lost_add(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line)
+log_lost(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line)
 {
     int                    rc;
     char                   name[COMMERCE_LOG_LINE_EXTRA];
@@ -659,8 +647,9 @@ log_neighbour(commerce_str_t writer, int64_t epoch, int64_t worker, char name[CO
 }
 
 
+/* with memory for this event alone */
 static int
-log_event(log_reader_t *reader, const log_line_t *line)
+log_read(log_reader_t *reader, const log_line_t *line, log_take_t take)
 {
     int               rc;
     commerce_heap_t  *heap;
@@ -670,7 +659,7 @@ log_event(log_reader_t *reader, const log_line_t *line)
         return commerce_cli_fail(reader->cli, "out of memory");
     }
 
-    rc = log_event_visit(reader, heap, line);
+    rc = take(reader, heap, line);
     commerce_heap_destroy(heap);
 
     return rc;
@@ -678,7 +667,7 @@ log_event(log_reader_t *reader, const log_line_t *line)
 
 
 static int
-log_event_visit(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line)
+log_event(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line)
 {
     int                          rc;
     bool                         again;

@@ -19,8 +19,6 @@ typedef struct {
 } order_search_t;
 
 
-
-static int order_show(commerce_cli_t *cli, const char *key, const char *user, const char *id);
 static int order_by_id(commerce_cli_t *cli, const char *argument, commerce_order_t *order);
 static int order_by_key(commerce_cli_t *cli, const char *argument, const char *user,
     commerce_order_t *order);
@@ -38,45 +36,13 @@ static void order_write_coupons(commerce_write_t *w, const commerce_order_t *ord
 int
 commerce_cli_order_show(commerce_cli_t *cli, int argc, char **argv)
 {
-    int                         c;
-    const char                 *user, *id, *key;
-    static const struct option  options[] = {
-        { "user", required_argument, NULL, 'u' },
-        { "id", required_argument, NULL, 'i' },
-        { NULL, 0, NULL, 0 }
-    };
+    int                   rc;
+    commerce_order_t      order;
+    commerce_cli_which_t  which;
 
-    user = NULL;
-    id = NULL;
-
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (c) {
-        case 'u':
-            user = optarg;
-            break;
-        case 'i':
-            id = optarg;
-            break;
-        default:
-            return COMMERCE_CLI_USAGE;
-        }
-    }
-
-    key = argc - optind == 1 ? argv[optind] : NULL;
-
-    if (argc - optind > 1 || (key != NULL) == (id != NULL) || (user != NULL && id != NULL)) {
+    if (commerce_cli_order_which(argc, argv, 0, &which) != COMMERCE_CLI_OK) {
         return COMMERCE_CLI_USAGE;
     }
-
-    return order_show(cli, key, user, id);
-}
-
-
-static int
-order_show(commerce_cli_t *cli, const char *key, const char *user, const char *id)
-{
-    int               rc;
-    commerce_order_t  order;
 
     if (commerce_cli_shop(cli) != COMMERCE_CLI_OK
         || commerce_cli_open(cli, false) != COMMERCE_CLI_OK
@@ -85,17 +51,51 @@ order_show(commerce_cli_t *cli, const char *key, const char *user, const char *i
         return COMMERCE_CLI_FAILED;
     }
 
-    rc = commerce_cli_order_get(cli, key, user, id, &order);
+    rc = commerce_cli_order_get(cli, &which, &order);
 
     return rc == COMMERCE_CLI_OK ? order_print(cli, &order) : rc;
 }
 
 
 int
-commerce_cli_order_get(commerce_cli_t *cli, const char *key, const char *user, const char *id,
-    commerce_order_t *order)
+commerce_cli_order_which(int argc, char **argv, int before, commerce_cli_which_t *which)
 {
-    return id != NULL ? order_by_id(cli, id, order) : order_by_key(cli, key, user, order);
+    int                         c;
+    static const struct option  options[] = {
+        { "user", required_argument, NULL, 'u' },
+        { "id", required_argument, NULL, 'i' },
+        { NULL, 0, NULL, 0 }
+    };
+
+    memset(which, 0, sizeof(commerce_cli_which_t));
+
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (c) {
+        case 'u':
+            which->user = optarg;
+            break;
+        case 'i':
+            which->id = optarg;
+            break;
+        default:
+            return COMMERCE_CLI_USAGE;
+        }
+    }
+
+    if (argc - optind != before + (which->id == NULL) || (which->user != NULL && which->id != NULL)) {
+        return COMMERCE_CLI_USAGE;
+    }
+
+    which->key = which->id == NULL ? argv[optind + before] : NULL;
+
+    return COMMERCE_CLI_OK;
+}
+
+
+int
+commerce_cli_order_get(commerce_cli_t *cli, const commerce_cli_which_t *which, commerce_order_t *order)
+{
+    return which->id != NULL ? order_by_id(cli, which->id, order) : order_by_key(cli, which->key, which->user, order);
 }
 
 

@@ -22,38 +22,15 @@ static int split_work(commerce_cli_t *cli, commerce_txn_t *txn, void *data);
 int
 commerce_cli_split_release(commerce_cli_t *cli, int argc, char **argv)
 {
-    int                         c, rc;
-    const char                 *user, *id, *key;
-    commerce_order_t            order;
-    split_release_t             release;
-    commerce_event_source_t     events;
-    static const struct option  options[] = {
-        { "user", required_argument, NULL, 'u' },
-        { "id", required_argument, NULL, 'i' },
-        { NULL, 0, NULL, 0 }
-    };
+    int                      rc;
+    commerce_order_t         order;
+    split_release_t          release;
+    commerce_cli_which_t     which;
+    commerce_event_source_t  events;
 
-    user = NULL;
-    id = NULL;
-
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (c) {
-        case 'u':
-            user = optarg;
-            break;
-        case 'i':
-            id = optarg;
-            break;
-        default:
-            return COMMERCE_CLI_USAGE;
-        }
-    }
-
-    if (argc - optind != (id != NULL ? 1 : 2) || (user != NULL && id != NULL)) {
+    if (commerce_cli_order_which(argc, argv, 1, &which) != COMMERCE_CLI_OK) {
         return COMMERCE_CLI_USAGE;
     }
-
-    key = id != NULL ? NULL : argv[optind + 1];
 
     memset(&release, 0, sizeof(split_release_t));
     memset(&events, 0, sizeof(commerce_event_source_t));
@@ -69,7 +46,7 @@ commerce_cli_split_release(commerce_cli_t *cli, int argc, char **argv)
         return COMMERCE_CLI_FAILED;
     }
 
-    rc = commerce_cli_order_get(cli, key, user, id, &order);
+    rc = commerce_cli_order_get(cli, &which, &order);
     commerce_cli_view_end(cli);
 
     if (rc != COMMERCE_CLI_OK) {
