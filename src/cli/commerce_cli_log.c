@@ -12,29 +12,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
 #include <zlib.h>
 
 #include "../store/commerce_log.h"
 #include "commerce_cli_log.h"
+#include "commerce_cli_writers.h"
 
-#define LOG_CHAIN   32
 #define LOG_LINE    (512 * 1024)        /* the longest body, and the line's own members */
 #define LOG_SAID    5                   /* remarks of one kind */
 #define LOG_BUFFER  (256 * 1024)
 
-
-typedef struct {                        /* node, epoch and worker of one writer */
-    char      *name;
-    size_t     name_len;
-    char       chain[LOG_CHAIN];
-    bool       chained;                 /* chain is known */
-    bool       older;                   /* its chain is of SHA-256, as builds before BLAKE2b made them */
-    bool       sure;                    /* which of both it is: a line has fitted */
-    uint64_t   last, lines, lost;
-    uint8_t   *seen;                    /* a bit for each seq */
-    size_t     seen_size;
-} log_writer_t;
 
 typedef struct {
     commerce_str_t  body, writer, chain;    /* chain: empty, or 32 characters */
@@ -47,17 +34,15 @@ typedef struct {
     commerce_cli_event_visit_t   visit;
     void                        *data;
     commerce_cli_log_report_t   *report;
-    log_writer_t                *writers;
-    size_t                       writer_count, writer_room, current;
+    commerce_cli_writers_t       writers;
     uint64_t                    *ids;       /* an open hash of what was seen */
     size_t                       id_count, id_room;
     char                        *line;
     const char                  *path;
     uint64_t                     number;
-    EVP_MD_CTX                  *digest;
 } log_reader_t;
 
-typedef int (*log_take_t)(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line);
+typedef int (*log_use_t)(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line);
 
 
 static int log_first(commerce_cli_t *cli, commerce_cli_log_t *log);
@@ -69,21 +54,15 @@ static int log_get(log_reader_t *reader, gzFile file, size_t *len);
 static int log_take(log_reader_t *reader, size_t len);
 static bool log_parse(commerce_str_t text, log_line_t *line);
 static bool log_member(commerce_str_t *rest, const char *name, commerce_str_t *value);
-static log_writer_t *log_writer(log_reader_t *reader, commerce_str_t name);
-static int log_sequence(log_reader_t *reader, log_writer_t *writer, uint64_t seq, bool *again);
-static int log_chain_fits(log_reader_t *reader, log_writer_t *writer, const log_line_t *line);
-static int log_chain(log_reader_t *reader, log_writer_t *writer, const log_line_t *line);
+static int log_chain(log_reader_t *reader, commerce_cli_writer_t *writer, const log_line_t *line);
 static bool log_is_lost(const log_line_t *line);
 static int log_lost(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line);
-static commerce_str_t log_neighbour(commerce_str_t writer, int64_t epoch, int64_t worker,
-    char name[COMMERCE_LOG_LINE_EXTRA]);
-static int log_read(log_reader_t *reader, const log_line_t *line, log_take_t take);
+static int log_read(log_reader_t *reader, const log_line_t *line, log_use_t use);
 static int log_event(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line);
 static int log_body(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line, commerce_cli_event_t *event);
 static int log_once(log_reader_t *reader, commerce_str_t id, bool *again);
 static int log_grow(log_reader_t *reader);
 static void log_say(log_reader_t *reader, uint64_t count, const char *what);
-static void log_sum(log_reader_t *reader);
 static void log_done(log_reader_t *reader);
 
 
@@ -208,12 +187,10 @@ commerce_cli_log_read(commerce_cli_t *cli, const commerce_cli_log_t *logs, unsig
     reader.data = data;
     reader.report = report;
     reader.line = malloc(LOG_LINE);
-    reader.digest = EVP_MD_CTX_new();
 
-    if (reader.line == NULL || reader.digest == NULL) {
-        rc = commerce_cli_fail(cli, "out of memory");
+    rc = reader.line != NULL ? commerce_cli_writers_open(cli, &reader.writers) : commerce_cli_fail(cli, "out of memory");
 
-    } else {
+    if (rc == COMMERCE_CLI_OK) {
         rc = log_run(&reader, logs, count);
     }
 
@@ -237,7 +214,7 @@ log_run(log_reader_t *reader, const commerce_cli_log_t *logs, unsigned count)
         }
     }
 
-    log_sum(reader);
+    reader->report->missing = commerce_cli_writers_missing(&reader->writers, reader->out);
 
     return COMMERCE_CLI_OK;
 }
@@ -309,8 +286,8 @@ log_take(log_reader_t *reader, size_t len)
     int                         rc;
     bool                        again;
     log_line_t                  line;
-    log_writer_t               *writer;
     commerce_str_t              text;
+    commerce_cli_writer_t      *writer;
     commerce_cli_log_report_t  *report = reader->report;
 
     if (len == 1 && reader->line[0] == '\n') {
@@ -327,13 +304,13 @@ log_take(log_reader_t *reader, size_t len)
     again = false;
     report->lines++;
 
-    writer = log_writer(reader, line.writer);
+    writer = commerce_cli_writer(&reader->writers, line.writer);
 
     if (writer == NULL) {
         return COMMERCE_CLI_FAILED;
     }
 
-    rc = log_sequence(reader, writer, line.seq, &again);
+    rc = commerce_cli_writer_sequence(&reader->writers, writer, line.seq, &again);
 
     if (rc != COMMERCE_CLI_OK) {
         return rc;
@@ -392,7 +369,7 @@ log_parse(commerce_str_t text, log_line_t *line)
 
     if (rest.len != 0
         && (!log_member(&rest, "chain", &line->chain) || rest.len != 0
-            || line->chain.len != LOG_CHAIN))
+            || line->chain.len != COMMERCE_CLI_CHAIN))
     {
         return false;
     }
@@ -437,151 +414,23 @@ log_member(commerce_str_t *rest, const char *name, commerce_str_t *value)
 }
 
 
-static log_writer_t *
-log_writer(log_reader_t *reader, commerce_str_t name)
-{
-    size_t         i, room;
-    log_writer_t  *writers, *writer;
-
-    for (i = 0; i < reader->writer_count; i++) {
-        writer = &reader->writers[(reader->current + i) % reader->writer_count];
-
-        if (writer->name_len == name.len && memcmp(writer->name, name.data, name.len) == 0) {
-            reader->current = (size_t) (writer - reader->writers);
-            return writer;
-        }
-    }
-
-    if (reader->writer_count == reader->writer_room) {
-        room = reader->writer_room == 0 ? 16 : reader->writer_room * 2;
-        writers = realloc(reader->writers, room * sizeof(log_writer_t));
-
-        if (writers == NULL) {
-            commerce_cli_fail(reader->cli, "out of memory");
-            return NULL;
-        }
-
-        reader->writers = writers;
-        reader->writer_room = room;
-    }
-
-    writer = &reader->writers[reader->writer_count];
-    memset(writer, 0, sizeof(log_writer_t));
-
-    writer->name = malloc(name.len);
-
-    if (writer->name == NULL) {
-        commerce_cli_fail(reader->cli, "out of memory");
-        return NULL;
-    }
-
-    memcpy(writer->name, name.data, name.len);
-    writer->name_len = name.len;
-    reader->current = reader->writer_count++;
-
-    return writer;
-}
-
-
 static int
-log_sequence(log_reader_t *reader, log_writer_t *writer, uint64_t seq, bool *again)
+log_chain(log_reader_t *reader, commerce_cli_writer_t *writer, const log_line_t *line)
 {
-    size_t    size;
-    uint8_t  *seen;
+    int                   rc;
+    commerce_cli_chain_t  chain;
 
-    if (seq / 8 >= writer->seen_size) {
-        size = seq / 8 * 2 + 1024;
-        seen = seq / 8 < SIZE_MAX / 4 ? realloc(writer->seen, size) : NULL;
+    rc = commerce_cli_writer_chain(&reader->writers, writer, line->body, line->chain, &chain);
 
-        if (seen == NULL) {
-            return commerce_cli_fail(reader->cli, "out of memory");
-        }
-
-        memset(seen + writer->seen_size, 0, size - writer->seen_size);
-        writer->seen = seen;
-        writer->seen_size = size;
-    }
-
-    *again = (writer->seen[seq / 8] & 1 << seq % 8) != 0;
-    writer->seen[seq / 8] |= (uint8_t) (1 << seq % 8);
-
-    if (!*again) {
-        writer->lines++;
-    }
-
-    if (seq > writer->last) {
-        writer->last = seq;
-    }
-
-    return COMMERCE_CLI_OK;
-}
-
-
-/* a writer keeps to one hash; of a log that begins in the middle of a chain, the first line cannot be judged */
-static int
-log_chain(log_reader_t *reader, log_writer_t *writer, const log_line_t *line)
-{
-    int  rc;
-
-    if (!writer->chained) {
-        memset(writer->chain, '0', LOG_CHAIN);
-    }
-
-    rc = log_chain_fits(reader, writer, line);
-
-    if (rc == COMMERCE_ABSENT && !writer->chained) {
-        writer->older = true;
-        rc = log_chain_fits(reader, writer, line);
-    }
-
-    if (rc == COMMERCE_ABSENT && writer->chained && !writer->sure) {
-        writer->older = !writer->older;
-        rc = log_chain_fits(reader, writer, line);
-    }
-
-    if (rc == COMMERCE_ERROR) {
-        return commerce_cli_fail(reader->cli, "the log's hash failed");
-    }
-
-    if (rc == COMMERCE_OK) {
-        writer->sure = true;
-
-    } else if (!writer->chained) {
+    if (rc == COMMERCE_CLI_OK && chain == COMMERCE_CLI_CHAIN_BEGINS) {
         reader->report->headless++;
+    }
 
-    } else {
+    if (rc == COMMERCE_CLI_OK && chain == COMMERCE_CLI_CHAIN_BREAKS) {
         log_say(reader, ++reader->report->broken, "the chain does not fit the line before");
     }
 
-    memcpy(writer->chain, line->chain.data, LOG_CHAIN);
-    writer->chained = true;
-
-    return COMMERCE_CLI_OK;
-}
-
-
-static int
-log_chain_fits(log_reader_t *reader, log_writer_t *writer, const log_line_t *line)
-{
-    char           hex[LOG_CHAIN];
-    uint8_t        digest[EVP_MAX_MD_SIZE];
-    const EVP_MD  *hash;
-
-    hash = EVP_get_digestbyname(writer->older ? "SHA256" : COMMERCE_LOG_CHAIN_HASH);
-
-    if (hash == NULL
-        || EVP_DigestInit_ex(reader->digest, hash, NULL) != 1
-        || EVP_DigestUpdate(reader->digest, writer->chain, LOG_CHAIN) != 1
-        || EVP_DigestUpdate(reader->digest, line->body.data, line->body.len) != 1
-        || EVP_DigestUpdate(reader->digest, "}", 1) != 1
-        || EVP_DigestFinal_ex(reader->digest, digest, NULL) != 1)
-    {
-        return COMMERCE_ERROR;
-    }
-
-    commerce_hex(digest, LOG_CHAIN / 2, hex);
-
-    return memcmp(hex, line->chain.data, LOG_CHAIN) == 0 ? COMMERCE_OK : COMMERCE_ABSENT;
+    return rc;
 }
 
 
@@ -599,9 +448,7 @@ static int
 log_lost(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line)
 {
     int                    rc;
-    char                   name[COMMERCE_LOG_LINE_EXTRA];
     int64_t                epoch, worker, lines;
-    log_writer_t          *writer;
     commerce_cli_event_t   event;
 
     rc = log_body(reader, heap, line, &event);
@@ -618,38 +465,15 @@ log_lost(log_reader_t *reader, commerce_heap_t *heap, const log_line_t *line)
         return COMMERCE_CLI_OK;
     }
 
-    writer = log_writer(reader, log_neighbour(line->writer, epoch, worker, name));
-
-    if (writer == NULL) {
-        return COMMERCE_CLI_FAILED;
-    }
-
-    writer->lost += (uint64_t) lines;
     reader->report->lost += (uint64_t) lines;
 
-    return COMMERCE_CLI_OK;
-}
-
-
-/* a writer of the same node, as its own lines name it */
-static commerce_str_t
-log_neighbour(commerce_str_t writer, int64_t epoch, int64_t worker, char name[COMMERCE_LOG_LINE_EXTRA])
-{
-    int                len;
-    const char        *end;
-    static const char  mark[] = "\",\"epoch\":";
-
-    end = memmem(writer.data, writer.len, mark, sizeof(mark) - 1);
-    len = snprintf(name, COMMERCE_LOG_LINE_EXTRA, "%.*s%s%lld,\"worker\":%lld", (int) (end - writer.data), writer.data,
-                   mark, (long long) epoch, (long long) worker);
-
-    return (commerce_str_t) { name, len < COMMERCE_LOG_LINE_EXTRA ? (size_t) len : COMMERCE_LOG_LINE_EXTRA - 1 };
+    return commerce_cli_writer_lost(&reader->writers, line->writer, epoch, worker, (uint64_t) lines);
 }
 
 
 /* with memory for this event alone */
 static int
-log_read(log_reader_t *reader, const log_line_t *line, log_take_t take)
+log_read(log_reader_t *reader, const log_line_t *line, log_use_t use)
 {
     int               rc;
     commerce_heap_t  *heap;
@@ -659,7 +483,7 @@ log_read(log_reader_t *reader, const log_line_t *line, log_take_t take)
         return commerce_cli_fail(reader->cli, "out of memory");
     }
 
-    rc = take(reader, heap, line);
+    rc = use(reader, heap, line);
     commerce_heap_destroy(heap);
 
     return rc;
@@ -800,36 +624,6 @@ log_say(log_reader_t *reader, uint64_t count, const char *what)
 }
 
 
-/* a writer's lines are 1, 2, 3, ...; what is missing before the first one is in a file that was not given */
-static void
-log_sum(log_reader_t *reader)
-{
-    size_t         i;
-    uint64_t       first, missing;
-    log_writer_t  *writer;
-
-    for (i = 0; i < reader->writer_count; i++) {
-        writer = &reader->writers[i];
-
-        if (writer->lines == 0) {
-            continue;                       /* the log only tells of it */
-        }
-
-        for (first = 1; (writer->seen[first / 8] & 1 << first % 8) == 0; first++) { /* void */ }
-
-        missing = writer->last - first + 1 - writer->lines;
-        missing -= missing < writer->lost ? missing : writer->lost;
-
-        if (missing != 0) {
-            fprintf(reader->out, "writer \"node\":\"%.*s: %llu of the lines %llu to %llu are missing\n",
-                    (int) writer->name_len, writer->name, (unsigned long long) missing,
-                    (unsigned long long) first, (unsigned long long) writer->last);
-            reader->report->missing += missing;
-        }
-    }
-}
-
-
 void
 commerce_cli_log_lost(FILE *out, const commerce_cli_log_report_t *report)
 {
@@ -843,17 +637,9 @@ commerce_cli_log_lost(FILE *out, const commerce_cli_log_report_t *report)
 static void
 log_done(log_reader_t *reader)
 {
-    size_t  i;
-
-    for (i = 0; i < reader->writer_count; i++) {
-        free(reader->writers[i].name);
-        free(reader->writers[i].seen);
-    }
-
-    free(reader->writers);
+    commerce_cli_writers_close(&reader->writers);
     free(reader->ids);
     free(reader->line);
-    EVP_MD_CTX_free(reader->digest);
 }
 
 
