@@ -64,8 +64,8 @@ my $open = order('open', $codes[1]);
 my $cancelled = order('cancelled', $codes[2]);
 my $doubt = order('doubt', $codes[3], 'status500');
 
-is($t->post('/confirm?id=' . id($paid), '')->status, 200, 'one is paid');
-is($t->post('/cancel?id=' . id($cancelled), '')->status, 200, 'one is cancelled');
+is($t->notify('/confirm?id=' . id($paid))->status, 200, 'one is paid');
+is($t->notify('/cancel?id=' . id($cancelled))->status, 200, 'one is cancelled');
 is($doubt->status, 500, 'one is in doubt');
 is($t->post('/confirm?id=unheard', '')->status, 202, 'a notice for an order that never comes');
 ok(settled(1), 'settled, one in doubt');

@@ -85,7 +85,7 @@ $t->cli_ok('store', 'backup', "$dir/early");
 for my $name (qw(spent endless paper)) {
     my $order = order($name, $code{$name});
 
-    is($t->post('/confirm?id=' . $order->json->{data}{order_no}, '')->status, 200, "order $name is paid");
+    is($t->notify('/confirm?id=' . $order->json->{data}{order_no})->status, 200, "order $name is paid");
 }
 
 is(order('reserved', $code{reserved}, test => 'status500')->status, 500, 'an order in doubt');

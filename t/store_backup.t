@@ -92,7 +92,7 @@ is(order('anna', 'k2', $mine[1], 'code4001')->status, 200, 'one is refused and f
 is(order('anna', 'k3', $mine[2], '', 8082)->status, 200, 'one is reserved until paid');
 
 my $paid = order('anna', 'k4', $mine[3], '', 8082);
-is($t->post('/confirm?id=' . id($paid), '')->status, 200, 'one is paid');
+is($t->notify('/confirm?id=' . id($paid))->status, 200, 'one is paid');
 
 my $stranger = order('stranger', 'k5', $mine[4]);
 is($stranger->status, 200, 'one is spent by somebody whom the backup does not know');

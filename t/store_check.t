@@ -54,7 +54,7 @@ $t->advance(10);                # what happens in the second of the log's first 
 my $paid = order('k1', $codes[0])->json->{data}{order_no};
 my $open = order('k2', $codes[1])->json->{data}{order_no};
 
-is($t->post("/confirm?id=$paid", '')->status, 200, 'paid');
+is($t->notify("/confirm?id=$paid")->status, 200, 'paid');
 is($t->post('/claim?campaign=drop', '', headers => { 'X-User' => 'anna' })->status, 201, 'claimed');
 is(order('k3', undef, 'status500')->status, 500, 'in doubt');
 is($t->post('/confirm?id=unheard', '')->status, 202, 'parked');

@@ -846,6 +846,20 @@ sub post
 }
 
 
+# A notice, as payment services send it: again while it is only kept, for what the answer to an order says is
+# written just after the client has it.
+
+sub notify
+{
+    my ($self, $uri) = @_;
+    my $answer;
+
+    _wait(sub { ($answer = $self->post($uri, ''))->status != 202 }, 10);
+
+    return $answer;
+}
+
+
 sub raw
 {
     my ($self, $bytes, %option) = @_;
@@ -1536,8 +1550,9 @@ C<daemon($port, @command or sub)> runs anything else that listens.
 
 =head1 REQUESTS
 
-C<get($uri, %o)>, C<post($uri, $body, %o)> (a reference becomes JSON), C<raw($bytes, %o)>, C<keep_alive(@requests)>
-(one connection), C<parallel(@requests)> (all at once; hundreds are fine).  A request is a hash of C<method>, C<uri>,
+C<get($uri, %o)>, C<post($uri, $body, %o)> (a reference becomes JSON), C<notify($uri)> (a notice, until it is not
+only kept), C<raw($bytes, %o)>, C<keep_alive(@requests)> (one connection), C<parallel(@requests)> (all at once;
+hundreds are fine).  A request is a hash of C<method>, C<uri>,
 C<headers> (hash or list), C<user> (adds "Authorization: Bearer user-..."), C<body>, C<type>, C<port> (a name;
 default 8080), C<timeout>, C<raw>, C<pieces> and C<pause> (more bytes, sent one by one), C<abort> (seconds after
 which to hang up).
