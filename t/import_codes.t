@@ -339,6 +339,7 @@ sub reason_of
     is(answers('a', [ 'abcd-1234' ], 200, 'an imported code, in another spelling', key => 'first')
            ->json->{data}{pay_amount}, 900, 'takes its discount');
     is(shown('ABCD1234', 'state'), 'reserved', 'reserved');
+    ok($t->wait_for(sub { ($t->cli(qw(order show first --user a)))[1] =~ /"state":"placed"/ }), 'its answer is known');
     answers('a', [ 'abcd-1234' ], 200, 'a retry', key => 'first');
     like(order('a', [ 'ABCD 1234' ], key => 'first')->body, qr/this key is another order/,
          'a retry in yet another spelling reaches the backend, which thinks otherwise');

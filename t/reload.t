@@ -28,6 +28,7 @@ my $files = sub {
 };
 
 $t->wait_events('config', 2);
+$t->wait_events('mint');                # by then one of them writes the money events
 my $before = $files->();
 $t->conf_ok($tested, '"nginx -t" beside it');
 is($files->(), $before, 'it touches neither store nor log');

@@ -21,6 +21,7 @@ typedef struct {
     ngx_thread_task_t     *task;
     ngx_thread_pool_t     *threads;
     time_t                 heartbeat;       /* when the last one was written */
+    time_t                 tried;           /* when lost lines were last to be told of */
     unsigned               draining:1;
 } ngx_commerce_journal_t;
 
@@ -147,7 +148,12 @@ ngx_commerce_journal_event_now(commerce_str_t body)
     line.data = buffer;
     line.len = commerce_log_line(j->log, body, buffer, sizeof(buffer));
 
-    if (line.len == 0 || commerce_log_append(j->log, ngx_commerce_worker->conf->log->fd, line) != COMMERCE_OK) {
+    if (line.len == 0) {
+        return NGX_ERROR;
+    }
+
+    if (commerce_log_append(j->log, ngx_commerce_worker->conf->log->fd, line) != COMMERCE_OK) {
+        j->writer->unwritten++;             /* its number is taken */
         return NGX_ERROR;
     }
 
@@ -250,7 +256,12 @@ ngx_commerce_journal_flush(void)
 
     j = &ngx_commerce_journal;
 
-    if (j->pos == j->start || ngx_commerce_journal_empty(j) == NGX_OK) {
+    /* without a line to write, room that is there again is found once in a while */
+
+    if (j->pos == j->start ? ngx_time() - j->tried >= NGX_COMMERCE_HEARTBEAT
+                           : ngx_commerce_journal_empty(j) == NGX_OK)
+    {
+        j->tried = ngx_time();
         ngx_commerce_writer_tell_own(j->writer);
     }
 }

@@ -65,7 +65,7 @@ ngx_commerce_writer_tell_own(ngx_commerce_writer_t *writer)
     ngx_uint_t  lines = writer->unwritten;
 
     if (lines != 0 && ngx_commerce_writer_tell(writer, "unwritten", lines) == NGX_OK) {
-        writer->unwritten = 0;
+        writer->unwritten -= lines;
     }
 }
 
@@ -93,7 +93,9 @@ ngx_commerce_writer_tell_gone(void)
 
         lines = writer->waiting + writer->unwritten;
 
-        if (lines != 0 && ngx_commerce_writer_tell(writer, "killed", lines) != NGX_OK) {
+        if (lines != 0
+            && ngx_commerce_writer_tell(writer, writer->waiting ? "killed" : "unwritten", lines) != NGX_OK)
+        {
             writer->pid = pid;
             continue;
         }
