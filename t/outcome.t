@@ -416,16 +416,16 @@ sub aborts
     my $coupon = shift @coupons;
     my $key = 'k' . ++$n;
 
-    my $answer = send_order($key, $coupon, abort => 0.1, %o);
+    my $answer = send_order($key, $coupon, abort => 0.6, %o);
     is($answer->status, 0, "$name: client is gone");
     ok($t->wait_for(sub { grep { $_->{body} =~ /"client_key":"$key"/ } $t->received }), "$name: backend has it");
 
     $outcome eq 'accepted' ? accepted($key, $coupon, $name) : unknown($key, $coupon, $name);
 }
 
-aborts('unknown', 'client leaves a slow backend', test => 'slow=0.4', port => 8013);
+aborts('unknown', 'client leaves a slow backend', test => 'slow=1.5', port => 8013);
 aborts('unknown', 'client leaves a hanging backend', test => 'hang', port => 8013);
-aborts('accepted', 'client leaves, the gateway waits', test => 'slow=0.4', port => 8004);
+aborts('accepted', 'client leaves, the gateway waits', test => 'slow=1.5', port => 8004);
 
 
 # one order, however the location is made
