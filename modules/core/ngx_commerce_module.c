@@ -726,7 +726,7 @@ ngx_commerce_api_event_start(ngx_commerce_case_t *c, commerce_write_t *w, const 
 
     /* an event of the transaction must live as long as it does */
 
-    buffer = commerce_alloc(c->txn->arena, NGX_COMMERCE_EVENT_SIZE);
+    buffer = c->txn->arena->alloc(c->txn->arena->owner, NGX_COMMERCE_EVENT_SIZE);
 
     if (buffer == NULL
         || commerce_event_start(w, buffer, NGX_COMMERCE_EVENT_SIZE, &ngx_commerce_worker->events, type,
