@@ -5,7 +5,8 @@
  *
  *   ngx_commerce_module.c     the module, its table for plugins, process start and end
  *   ngx_commerce_conf.c       directives, ngx_commerce_order_conf.c those of orders
- *   ngx_commerce_pipeline.c   a request's way: body, evaluation, transaction, verdict
+ *   ngx_commerce_pipeline.c   a request's way: body, evaluation
+ *   ngx_commerce_commit.c     ... transaction, verdict
  *   ngx_commerce_case.c       what is known about a request
  *   ngx_commerce_user.c       who it comes from
  *   ngx_commerce_guard.c      what the configured locations leave open
@@ -338,15 +339,25 @@ ngx_uint_t ngx_commerce_checks(ngx_http_request_t *r);      /* has it to be chec
 ngx_int_t ngx_commerce_guarded(ngx_http_request_t *r);
 ngx_uint_t ngx_commerce_hides_coupon(ngx_commerce_ctx_t *ctx);
 ngx_int_t ngx_commerce_precontent_handler(ngx_http_request_t *r);
-void ngx_commerce_look_again(ngx_commerce_ctx_t *ctx);      /* in a moment the request is evaluated once more */
+ngx_int_t ngx_commerce_evaluate(ngx_commerce_ctx_t *ctx);
 ngx_commerce_ctx_t *ngx_commerce_get_ctx(ngx_http_request_t *r);
 ngx_commerce_ctx_t *ngx_commerce_ctx_create(ngx_http_request_t *r);
 ngx_int_t ngx_commerce_preview(ngx_http_request_t *r, ngx_commerce_ctx_t **ctx);
 commerce_reason_t ngx_commerce_run_stages(ngx_commerce_case_t *c, ngx_uint_t first, ngx_uint_t last);
 void ngx_commerce_note_reason(ngx_commerce_case_t *c, commerce_reason_t reason);
 commerce_credit_t *ngx_commerce_credit(ngx_commerce_case_t *c);     /* the one that the verdict names */
-void ngx_commerce_event_deny(ngx_commerce_ctx_t *ctx);
 void ngx_commerce_object(ngx_commerce_ctx_t *ctx, commerce_reason_t reason);
+
+/* ngx_commerce_commit.c; what returns ngx_int_t, returns what the phase handler does */
+ngx_int_t ngx_commerce_commit(ngx_commerce_ctx_t *ctx);
+ngx_int_t ngx_commerce_decide(ngx_commerce_ctx_t *ctx);
+ngx_int_t ngx_commerce_refuse(ngx_commerce_ctx_t *ctx, commerce_reason_t reason);
+ngx_int_t ngx_commerce_without_store(ngx_commerce_ctx_t *ctx, commerce_reason_t reason);
+ngx_int_t ngx_commerce_asked(ngx_commerce_ctx_t *ctx);      /* the backend has told of an order in doubt */
+ngx_uint_t ngx_commerce_busy(ngx_commerce_ctx_t *ctx);
+ngx_uint_t ngx_commerce_may_wait(ngx_commerce_ctx_t *ctx);
+void ngx_commerce_look_again(ngx_commerce_ctx_t *ctx);      /* in a moment the request is evaluated once more */
+void ngx_commerce_event_deny(ngx_commerce_ctx_t *ctx);
 
 /* ngx_commerce_order.c, ngx_commerce_order_conf.c */
 ngx_commerce_order_conf_t *ngx_commerce_order_conf(ngx_conf_t *cf, ngx_commerce_loc_conf_t *lcf);
