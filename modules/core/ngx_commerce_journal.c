@@ -40,6 +40,7 @@ static void ngx_commerce_journal_flush(void);
 static ngx_int_t ngx_commerce_journal_empty(ngx_commerce_journal_t *j);
 static void ngx_commerce_journal_elect(void);
 static void ngx_commerce_journal_drain(void);
+static ngx_fd_t ngx_commerce_journal_file(ngx_open_file_t *file);
 static ngx_uint_t ngx_commerce_journal_pending(void);
 static void ngx_commerce_journal_thread(void *data, ngx_log_t *log);
 static void ngx_commerce_journal_drained(ngx_event_t *ev);
@@ -336,9 +337,7 @@ ngx_commerce_journal_drain(void)
     drain->log = j->log;
     drain->store = ngx_commerce_worker->store;
 
-    /* a descriptor of its own: USR1 closes the file's while the thread writes */
-
-    drain->fd = dup(ngx_commerce_worker->conf->log->fd);
+    drain->fd = ngx_commerce_journal_file(ngx_commerce_worker->conf->log);
 
     if (drain->fd == NGX_INVALID_FILE) {
         ngx_log_error(NGX_LOG_CRIT, ngx_commerce_worker->cycle->log, ngx_errno,
@@ -354,6 +353,36 @@ ngx_commerce_journal_drain(void)
     }
 
     j->draining = 1;
+}
+
+
+/*
+ * A descriptor of the drain's own: USR1 closes the worker's while the thread writes.  Money events are in order over
+ * a rotation, too: a worker that has not yet got USR1 must not write into the old file what comes after another
+ * one's lines in the new file.
+ */
+
+static ngx_fd_t
+ngx_commerce_journal_file(ngx_open_file_t *file)
+{
+    ngx_fd_t         fd;
+    ngx_file_info_t  mine, named;
+
+    if (ngx_fd_info(file->fd, &mine) != NGX_FILE_ERROR
+        && ngx_file_info(file->name.data, &named) != NGX_FILE_ERROR
+        && ngx_file_size(&named) != 0
+        && (ngx_file_uniq(&mine) != ngx_file_uniq(&named) || mine.st_dev != named.st_dev))
+    {
+        fd = ngx_open_file(file->name.data, NGX_FILE_APPEND, NGX_FILE_CREATE_OR_OPEN, NGX_FILE_DEFAULT_ACCESS);
+
+        if (fd != NGX_INVALID_FILE) {
+            return fd;
+        }
+
+        ngx_commerce_complain("the event log was rotated, and its new file cannot be opened");
+    }
+
+    return dup(file->fd);
 }
 
 
