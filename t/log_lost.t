@@ -43,7 +43,7 @@ $t->keys;
 $t->storefront(8081);
 $t->conf($conf)->run;
 
-my ($first) = $t->events('config');
+my ($first) = $t->wait_events('config');
 is(status()->{log}{written}, 1, 'its start is written at once');
 
 # killed

@@ -49,6 +49,7 @@ $t->http_conf(<<'EOC')->run;
     }
 EOC
 
+$t->wait_events('config', 2);
 $t->advance(10);                # what happens in the second of the log's first line may be older than it
 
 my $paid = order('k1', $codes[0])->json->{data}{order_no};
