@@ -28,7 +28,7 @@ my $files = sub {
 };
 
 $t->wait_events('config', 2);
-$t->wait_events('mint');                # by then one of them writes the money events
+ok($t->wait_for(sub { my $s = $load->status; $s->{log}{writer_pid} && $s->{store}{outbox} == 0 }), 'nothing is to be written');
 my $before = $files->();
 $t->conf_ok($tested, '"nginx -t" beside it');
 is($files->(), $before, 'it touches neither store nor log');
