@@ -68,7 +68,16 @@ sub order
     $t->post('/api/orders' . ($o{token} ? "?st=$token{$o{token}}" : ''),
         { client_key => 'k' . ++$key, items => [ { sku => 's', count => 1, price => 100 } ] }, port => $o{port} // 8080,
         headers => { 'X-User' => $buyer, $o{room} ? ('X-Live-Room' => $o{room}) : () });
-    $t->wait_events(sub { scalar grep { ($_->{order_key} // '') eq "k$key" && $_->{type} eq 'order' } @_ });
+
+    # the one that writes money events, and the one that had the request: each in its time
+
+    my @wanted = ('order', ($o{port} // 8080) == 8083 ? () : 'attribution');
+    my %came;
+
+    $t->wait_events(sub {
+        %came = map { $_->{type} => 1 } grep { ($_->{order_key} // '') eq "k$key" } @_;
+        return !grep { !$came{$_} } @wanted;
+    });
 
     return "k$key";
 }
