@@ -140,9 +140,9 @@ for my $name (map { (tr/-/_/r, s/-/_/r, tr/-/./r) } @names) {
 
 for my $query ('_method=POST', '_METHOD=post', 'a=b&_method=PUT', '%5Fmethod=POST', '_%6Dethod=POST',
                '%5f%6d%65%74%68%6f%64=POST', 'a=b;_method=POST', 'a&_method=POST&b', '_method=', '_method',
-               '_method&a')
+               '_method&a', 'a=b#&_method=POST', 'a=b#;_method=POST', '#?_method=POST')
 {
-    is(request(uri => "/override?$query")->code, 'GUARD_REFUSED', "query $query");
+    is(request(uri => '/override' . ($query =~ /^#/ ? '' : '?') . $query)->code, 'GUARD_REFUSED', "query $query");
 }
 
 is(scalar(grep { $_->{path} eq '/override' } $t->received), 0, 'none came through');
@@ -221,10 +221,10 @@ is($spent->code, 'COUPON_NOT_USABLE', 'is spent for every other') or diag $spent
 {
     my $refused = sub { grep { $_->{type} eq 'deny' && $_->{decision} eq 'deny' && $_->{uri} eq '/override' } @_ };
 
-    my @refused = $refused->($t->wait_events(sub { $refused->(@_) >= 9 + 9 + 11 }));
+    my @refused = $refused->($t->wait_events(sub { $refused->(@_) >= 9 + 9 + 14 }));
 
-    is(scalar @refused, 9 + 9 + 11, 'each refused override is in the log');
-    is(scalar(grep { $_->{reason} eq 'GUARD_REFUSED' } @refused), 9 + 9 + 11, 'with its reason');
+    is(scalar @refused, 9 + 9 + 14, 'each refused override is in the log');
+    is(scalar(grep { $_->{reason} eq 'GUARD_REFUSED' } @refused), 9 + 9 + 14, 'with its reason');
 }
 
 is_deeply({ map { $_ => 1 } $t->workers }, \%workers, 'the same workers');

@@ -108,6 +108,9 @@ my @table = (
     [ 'another path, and X-Rewrite-URL', 'GUARD_REFUSED',
       sub { (method => 'GET', uri => "/page?coupon=$_[0]", more => [ 'X-Rewrite-URL' => '/api/orders?coupon' ]) } ],
 
+    [ 'the coupon in a segment that is taken back', 'GUARD_REFUSED',
+      sub { (uri => "/api/orders/$_[0]/..", body => text($_[0], none => 1)) } ],
+
     # the method
     [ 'PUT', 'RESERVED', sub { (method => 'PUT', body => text($_[0])) } ],
     [ 'a method of its own', 'RESERVED', sub { (method => 'ORDER', body => text($_[0])) } ],
@@ -184,6 +187,14 @@ my @table = (
     [ 'in the query, without a body', 'GUARD_REFUSED', sub { (uri => "/api/orders?coupon=$_[0]") } ],
     [ 'in the query, with dashes', 'GUARD_REFUSED',
       sub { (uri => '/api/orders?coupon=' . lc join('-', $_[0] =~ /(.{5})/g), body => text($_[0], none => 1)) } ],
+    [ 'in the query, behind a fragment mark', 'GUARD_REFUSED',
+      sub { (uri => "/api/orders?a=b#&coupon=$_[0]", body => text($_[0], none => 1)) } ],
+    [ 'behind a fragment mark', 'GUARD_REFUSED',
+      sub { (uri => "/api/orders#?coupon=$_[0]", body => text($_[0], none => 1)) } ],
+    [ 'GET, the coupon behind a fragment mark', 'GUARD_REFUSED',
+      sub { (method => 'GET', uri => "/api/orders#?coupon=$_[0]") } ],
+    [ 'behind a fragment mark and in the body', 'RESERVED',
+      sub { (uri => "/api/orders#?coupon=$_[0]", body => text($_[0])) } ],
     [ 'in the query and in the body', 'RESERVED', sub { (uri => "/api/orders?coupon=$_[0]", body => text($_[0])) } ],
 );
 

@@ -24,7 +24,8 @@ static ngx_uint_t ngx_commerce_hidden_text(ngx_commerce_guard_t *g, commerce_str
 static ngx_uint_t ngx_commerce_hidden_word(ngx_commerce_guard_t *g, commerce_str_t word);
 static ngx_uint_t ngx_commerce_code_symbol(char ch);
 static ngx_uint_t ngx_commerce_method_overridden(ngx_http_request_t *r);
-static ngx_uint_t ngx_commerce_method_argument(ngx_http_request_t *r);
+static ngx_uint_t ngx_commerce_method_argument(ngx_str_t query);
+static ngx_str_t ngx_commerce_sent_query(ngx_http_request_t *r);
 
 
 /* what the configured locations leave open */
@@ -60,7 +61,10 @@ ngx_commerce_guarded(ngx_http_request_t *r)
 }
 
 
-/* an order location's request: does a coupon of this shop stand anywhere but where it was looked for? */
+/*
+ * An order location's request: does a coupon of this shop stand anywhere but where it was looked for?  The address as it
+ * was sent goes to the backend, with what nginx took out of it: segments before "..", all behind a "#".
+ */
 
 ngx_uint_t
 ngx_commerce_hides_coupon(ngx_commerce_ctx_t *ctx)
@@ -78,6 +82,7 @@ ngx_commerce_hides_coupon(ngx_commerce_ctx_t *ctx)
 
     return ngx_commerce_hidden_text(&g, ngx_commerce_str(r->args))
            || ngx_commerce_hidden_text(&g, ngx_commerce_str(r->uri))
+           || ngx_commerce_hidden_text(&g, ngx_commerce_str(r->unparsed_uri))
            || (ctx->c.body ? ngx_commerce_hidden_member(&g, ctx->c.body)
                            : ngx_commerce_hidden_text(&g, ctx->body_text));
 }
@@ -212,7 +217,7 @@ ngx_commerce_method_overridden(ngx_http_request_t *r)
         ngx_null_string
     };
 
-    if (ngx_commerce_method_argument(r)) {
+    if (ngx_commerce_method_argument(r->args) || ngx_commerce_method_argument(ngx_commerce_sent_query(r))) {
         return 1;
     }
 
@@ -235,17 +240,17 @@ ngx_commerce_method_overridden(ngx_http_request_t *r)
 /* "_method" in the query, also with some of its letters escaped */
 
 static ngx_uint_t
-ngx_commerce_method_argument(ngx_http_request_t *r)
+ngx_commerce_method_argument(ngx_str_t query)
 {
     u_char  *p, *end, *src, *dst, name[sizeof("%5f%6d%65%74%68%6f%64") - 1];
     size_t   len;
 
-    if (r->args.len == 0) {
+    if (query.len == 0) {
         return 0;                           /* after try_files the data is not even set */
     }
 
-    p = r->args.data;
-    end = p + r->args.len;
+    p = query.data;
+    end = p + query.len;
 
     while (p < end) {
 
@@ -271,4 +276,22 @@ ngx_commerce_method_argument(ngx_http_request_t *r)
     }
 
     return 0;
+}
+
+
+/* nginx ends the query before a "#", but hands on all of it */
+
+static ngx_str_t
+ngx_commerce_sent_query(ngx_http_request_t *r)
+{
+    u_char     *mark, *end;
+    ngx_str_t   query;
+
+    end = r->unparsed_uri.data + r->unparsed_uri.len;
+    mark = ngx_strlchr(r->unparsed_uri.data, end, '?');
+
+    query.data = mark ? mark + 1 : end;
+    query.len = end - query.data;
+
+    return query;
 }
