@@ -64,6 +64,9 @@ my $server = sub {
             proxy_pass http://127.0.0.1:8081;
         }
         location = /sorry { return 200 "sorry\\n"; }
+
+        location /jumps { error_page 418 = \@named; return 418; }
+        location \@named { proxy_pass http://127.0.0.1:8081; }
     }
 EOC
 };
@@ -119,6 +122,11 @@ is(scalar(grep { $_->{path} =~ /lead|legacy/ } $t->received), 0, 'neither came t
     is($answer->status, 503, 'an error page of a POST is served');
     is($answer->body, "sorry\n", 'as the operator wrote it');
 }
+
+is(request(uri => '/jumps')->status, 200, 'a page by way of a named location passes');
+is(request(uri => '/jumps/x', body => order())->code, 'GUARD_REFUSED', 'a body on that way does not');
+is($t->post('/jumps/x', order())->code, 'GUARD_REFUSED', 'nor a POST');
+is(scalar(grep { $_->{path} eq '/jumps/x' } $t->received), 0, 'neither came through');
 
 # methods within methods
 

@@ -33,9 +33,11 @@ static ngx_str_t ngx_commerce_sent_query(ngx_http_request_t *r);
 ngx_int_t
 ngx_commerce_guarded(ngx_http_request_t *r)
 {
-    ngx_commerce_loc_conf_t  *lcf;
+    ngx_commerce_loc_conf_t   *lcf;
+    ngx_http_core_loc_conf_t  *clcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_commerce_module);
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
     if (lcf->guard != 1) {
         return NGX_OK;
@@ -49,9 +51,9 @@ ngx_commerce_guarded(ngx_http_request_t *r)
         return (lcf->action || ((lcf->order || lcf->check) && lcf->mode != NGX_COMMERCE_OFF)) ? NGX_OK : NGX_DECLINED;
     }
 
-    /* an error page's path is the operator's, whatever came with the request that failed */
+    /* an error page's path is the operator's, whatever came with the request that failed; a named location has none */
 
-    if (r->error_page || r->err_status) {
+    if ((r->error_page || r->err_status) && !clcf->named) {
         return NGX_OK;
     }
 
