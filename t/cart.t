@@ -9,6 +9,7 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use POSIX ();
 use Test::More;
 use Test::NgxCommerce qw(json);
 
@@ -151,6 +152,30 @@ sub order_becomes
 
     $t->wait_for(sub { ($seen = join ' ', (order($cart, $user)->{state}, sort @{order($cart, $user)->{doubt}})) eq $what });
     is($seen, $what, $name);
+}
+
+sub in_background
+{
+    my (@requests) = @_;
+    my $child = fork // die "fork: $!";
+
+    return $child if $child;
+
+    $t->parallel(@requests);
+    POSIX::_exit(0);
+}
+
+# kilobytes of all workers
+
+sub memory
+{
+    my $sum = 0;
+
+    for my $worker ($t->workers) {
+        $sum += $1 if $t->read_file("/proc/$worker/status") =~ /^VmRSS:\s+(\d+)/m;
+    }
+
+    return $sum;
 }
 
 sub codes { return join ' ', map { $_->{code} } @{$_[0]->json->{cart}{promotions}} }
@@ -647,6 +672,32 @@ sub verdict
     order_becomes($cart, 'placed', 'observe: placed');
     ok(!(grep { $_->{type} eq 'deny' && ($_->{reason} // '') eq 'ORDER_IN_FLIGHT' && ($_->{order_key} // '') eq $cart }
          $t->events), 'observe: none of them would have been refused');
+}
+
+
+# whoever waits for a cart takes no more memory the longer he waits
+
+{
+    my $cart = cart();
+    my ($code, @others) = $t->coupons('ten', 61);
+    my $path = "/store/carts/$cart/promotions";
+    my @children = (in_background(make('POST', $path, { promo_codes => [ $code ] }, test => 'slow=4')));
+
+    $t->wait_for(sub { state($code) eq 'reserved' });
+
+    my ($before, $most) = (memory(), 0);
+
+    push @children, in_background(map { make('POST', $path, { promo_codes => [ $_ ] }) } @others);
+
+    for (1 .. 30) {
+        my $now = memory();
+
+        $most = $now if $now > $most;
+        select undef, undef, undef, 0.1;
+    }
+
+    waitpid $_, 0 for @children;
+    cmp_ok($most - $before, '<', 60 * 400, '60 requests wait for 2 s: less than 400k each');
 }
 
 

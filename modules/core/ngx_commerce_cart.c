@@ -117,6 +117,51 @@ ngx_commerce_cart_evaluate(ngx_commerce_ctx_t *ctx, commerce_order_t *order)
 }
 
 
+/*
+ * For whoever waits and looks again: with memory of its own, since what an evaluation takes from the request's pool stays
+ * there until the request is over.
+ */
+
+ngx_uint_t
+ngx_commerce_cart_in_flight(ngx_commerce_ctx_t *ctx)
+{
+    ngx_uint_t            busy;
+    commerce_order_t      cart;
+    commerce_reader_t     reader;
+    commerce_reason_t     reason;
+    ngx_commerce_job_t   *job;
+    ngx_commerce_case_t  *c;
+
+    c = &ctx->c;
+
+    job = ngx_commerce_job_create();
+    if (job == NULL) {
+        return 0;
+    }
+
+    busy = 0;
+    reader.arena = &job->arena;
+    reader.shop = c->shop;
+
+    if (ngx_commerce_worker->store
+        && commerce_view_begin(ngx_commerce_worker->store, &reader.view) == COMMERCE_OK)
+    {
+        if (commerce_order_read(&reader, c->verified ? c->user : commerce_string(""), ctx->order_key, &cart, NULL)
+            == COMMERCE_OK)
+        {
+            (void) commerce_cart_arrive(&cart, c->cart, ngx_commerce_now_us() / 1000000, &reason);
+            busy = (reason == COMMERCE_R(ORDER_IN_FLIGHT));
+        }
+
+        commerce_view_end(reader.view);
+    }
+
+    ngx_commerce_job_free(job);
+
+    return busy;
+}
+
+
 static commerce_cart_step_t
 ngx_commerce_cart_step(ngx_commerce_ctx_t *ctx)
 {

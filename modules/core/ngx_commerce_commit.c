@@ -164,6 +164,11 @@ ngx_commerce_busy_timer(ngx_event_t *ev)
     ngx_int_t            rc;
     ngx_commerce_ctx_t  *ctx = ev->data;
 
+    if (ngx_commerce_may_wait(ctx) && ngx_commerce_cart_in_flight(ctx)) {
+        ngx_commerce_look_again(ctx);
+        return;
+    }
+
     ctx->phase = NGX_COMMERCE_PHASE_START;
 
     ctx->resuming = 1;

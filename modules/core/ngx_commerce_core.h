@@ -399,6 +399,7 @@ void ngx_commerce_undo_finish(ngx_http_request_t *r, ngx_commerce_ctx_t *ctx);
 /* ngx_commerce_cart.c */
 char *ngx_commerce_cart_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 commerce_reason_t ngx_commerce_cart_evaluate(ngx_commerce_ctx_t *ctx, commerce_order_t *order);
+ngx_uint_t ngx_commerce_cart_in_flight(ngx_commerce_ctx_t *ctx);        /* the request before, for certain */
 commerce_reason_t ngx_commerce_cart_answer(ngx_commerce_ctx_t *ctx, commerce_json_t *root,
     commerce_cart_answer_t *answer);       /* OK, or why it cannot be read for certain */
 commerce_cart_coupon_t *ngx_commerce_cart_copy(commerce_arena_t *arena, commerce_cart_coupon_t *coupons,
