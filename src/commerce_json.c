@@ -28,7 +28,7 @@ enum {
 
 typedef enum {
     JSON_DIFFERENT,
-    JSON_VARIANT,       /* equal but for ASCII case */
+    JSON_VARIANT,       /* equal but for case */
     JSON_EXACT
 } json_match_t;
 
@@ -54,6 +54,7 @@ static commerce_reason_t json_step(commerce_json_t **node, commerce_str_t token)
 static commerce_reason_t json_member(commerce_json_t **node, commerce_str_t token);
 static commerce_reason_t json_element(commerce_json_t **node, commerce_str_t token);
 static json_match_t json_match(const char *name, commerce_str_t token);
+static char json_letter(const char **name);
 static char json_lower(char c);
 
 static const uint8_t  json_outside[256] = {
@@ -627,7 +628,7 @@ json_match(const char *name, commerce_str_t token)
             continue;
         }
 
-        if (json_lower(*name) != json_lower(c)) {
+        if (json_letter(&name) != json_lower(c)) {
             return JSON_DIFFERENT;
         }
 
@@ -635,6 +636,41 @@ json_match(const char *name, commerce_str_t token)
     }
 
     return *name == '\0' ? match : JSON_DIFFERENT;
+}
+
+
+/*
+ * The letter that a backend without regard to case takes this one for, in lower case: also what Unicode folds into ASCII
+ * (Go), or a change of case does (Java).  name is left on its last byte.
+ */
+static char
+json_letter(const char **name)
+{
+    size_t    i, len;
+    static const struct {
+        char  letter;
+        char  text[4];
+    } folded[] = {
+        { 'i', "\xc4\xb0" },            /* U+0130, I with a dot above */
+        { 'i', "\xc4\xb1" },            /* U+0131, i without a dot */
+        { 's', "\xc5\xbf" },            /* U+017F, long s */
+        { 'k', "\xe2\x84\xaa" }         /* U+212A, Kelvin sign */
+    };
+
+    if ((**name & 0x80) == 0) {
+        return json_lower(**name);
+    }
+
+    for (i = 0; i < sizeof(folded) / sizeof(folded[0]); i++) {
+        len = strlen(folded[i].text);
+
+        if (strncmp(*name, folded[i].text, len) == 0) {
+            *name += len - 1;
+            return folded[i].letter;
+        }
+    }
+
+    return **name;
 }
 
 

@@ -5,7 +5,8 @@
  *   - numbers become doubles there, and platform ids pass 2^53: every number is kept as its own text;
  *   - it decodes \u0000 into a string's end: such an escape, and any NUL byte, is refused;
  *   - it takes the first of duplicate members, others take the last: a look-up that meets two members
- *     of one name, or one that differs in case only (some backends ignore case), is refused.
+ *     of one name, or one that differs in case only (some backends ignore case, and take letters such
+ *     as U+017F and U+212A for "s" and "k"), is refused.
  * Nesting is bounded before cJSON sees the text (its size by the caller).  Refused, too: anything
  * behind the value, a byte order mark, bytes that are not UTF-8, numbers longer than 64 characters,
  * and strings that begin with a backspace, which is how numbers are marked inside the tree.

@@ -162,6 +162,9 @@ my @table = (
     [ 'the same name in another case', 'BODY_DUPLICATE_MEMBER',
       sub { (body => plain($_[0], qq("coupons":[],"Coupons":["$_[0]"]))) } ],
     [ 'another case alone', 'BODY_DUPLICATE_MEMBER', sub { (body => plain($_[0], qq("COUPONS":["$_[0]"]))) } ],
+    [ 'a long s in its name', 'BODY_DUPLICATE_MEMBER', sub { (body => plain($_[0], qq("coupon\xc5\xbf":["$_[0]"]))) } ],
+    [ 'a long s, escaped, behind a second member', 'BODY_DUPLICATE_MEMBER',
+      sub { (body => plain($_[0], qq("coupons":[],"coupon\\u017f":["$_[0]"]))) } ],
     [ 'a member of another name', 'GUARD_REFUSED', sub { (body => plain($_[0], qq("coupon":"$_[0]"))) } ],
     [ 'a member deeper inside', 'GUARD_REFUSED', sub { (body => plain($_[0], qq("order":{"x":[{"promo":"$_[0]"}]}))) } ],
     [ 'a name instead of a text', 'GUARD_REFUSED', sub { (body => plain($_[0], qq("promos":{"$_[0]":true}))) } ],
@@ -254,7 +257,7 @@ for my $line (@table) {
 
 cmp_ok(scalar @through, '>=', 15, 'without the guard, ' . @through . ' spellings get a coupon past the edge')
     or diag explain \@through;
-ok(!(grep { /charset|gzip|UTF|deflate|form|multipart|second member|comment/ } @through),
+ok(!(grep { /charset|gzip|UTF|deflate|form|multipart|second member|long s|comment/ } @through),
    'what the order location itself refuses stays out') or diag explain \@through;
 
 $t->done_testing;
