@@ -155,8 +155,9 @@ my @wrong = (
     [ server => 'commerce_mini_program appid=', 'appid=', 'appid=id, scene=$variable' ],
     [ server => 'commerce_mini_program scene=json:/s', 'json:/s', 'text with $variables' ],
     (map { [ location => "commerce_share $_->[0]", @$_ ] }
-        [ 'validity=0', 'validity=time|forever' ], [ 'validity=x', 'validity=time|forever' ],
-        [ 'shop=x', 'group=, room=, reward=, validity=time|forever' ]),
+        [ 'validity=0', 'validity=time (up to 20y)|forever' ], [ 'validity=x', 'validity=time (up to 20y)|forever' ],
+        [ 'validity=21y', 'validity=time (up to 20y)|forever' ],
+        [ 'shop=x', 'group=, room=, reward=, validity=time (up to 20y)|forever' ]),
     [ server => "commerce_mini_program crawler_token=$dir/none", "$dir/none", 'cannot be opened' ],
 
     [ server => 'commerce_conduct click_flood', 'click_flood', 'share_incentive, recruit_velocity, bind_velocity' ],
@@ -413,6 +414,7 @@ accepted('everything', http => "commerce_priority live_first;\ncommerce_tiers st
     location /confirm { commerce_order_confirm key=json:/k user=$arg_u; }
     location /cancel { commerce_order_cancel id=$arg_id; }
     location /share { commerce_share group=$arg_g room=json:/room validity=forever; }
+    location /share/long { commerce_share validity=20y; }
     location /join { commerce_join token=json:/t id=$arg_id; }
     location /status { commerce_status public; }
 EOC

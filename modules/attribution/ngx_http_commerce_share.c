@@ -13,6 +13,9 @@ typedef struct {                                    /* commerce_share */
 } ngx_http_commerce_share_conf_t;
 
 
+#define NGX_HTTP_COMMERCE_SHARE_VALIDITY  (20 * 366 * 86400L)   /* a token's days end in 2070 */
+
+
 static commerce_reason_t ngx_http_commerce_share(ngx_commerce_case_t *c, void *conf);
 static commerce_reason_t ngx_http_commerce_share_context(ngx_commerce_case_t *c,
     ngx_http_commerce_share_conf_t *sc, commerce_token_t *token, commerce_str_t *group,
@@ -278,12 +281,13 @@ ngx_http_commerce_share_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
             s.len = value[i].len - 9;
             sc->validity = ngx_parse_time(&s, 1);
 
-            if (sc->validity == (time_t) NGX_ERROR || sc->validity < 1) {
-                rv = ngx_http_commerce_core->invalid(cf, &value[i], "validity=time|forever");
+            if (sc->validity < 1 || sc->validity > NGX_HTTP_COMMERCE_SHARE_VALIDITY) {
+                rv = ngx_http_commerce_core->invalid(cf, &value[i], "validity=time (up to 20y)|forever");
             }
 
         } else {
-            rv = ngx_http_commerce_core->invalid(cf, &value[i], "group=, room=, reward=, validity=time|forever");
+            rv = ngx_http_commerce_core->invalid(cf, &value[i], "group=, room=, reward=, "
+                                                 "validity=time (up to 20y)|forever");
         }
 
         if (rv != NGX_CONF_OK) {
